@@ -1,0 +1,55 @@
+# Every command a person needs. `make demo` and `make test` do all the set-up themselves.
+PYTHON ?= python3.11
+VENV ?= .venv
+PY := $(VENV)/bin/python
+# Where pip looks for torch; empty means pip's own index (a CPU wheel where one is at hand).
+TORCH_INDEX_URL ?=
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+PACKAGES := config web governance marketplace points contributions accounts chain lam_core
+
+.PHONY: help install browser demo run test lint contracts check openapi clean
+.DEFAULT_GOAL := help
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+
+$(VENV)/.installed: requirements.lock
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) torch==2.13.0
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch $@
+
+node_modules/.installed: package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+install: $(VENV)/.installed node_modules/.installed  ## Python and Node dependencies, pinned
+	npm run --silent build
+
+browser:  ## Chromium for the browser tests: CHROMIUM_PATH, PATH, apt as root, Playwright's own
+	$(PY) -m config.browser
+
+demo: install  ## Everything up, then the whole loop; DEMO_ARGS="--exit --recordings PATH --json OUT.json"
+	$(PY) -m config.run --demo $(DEMO_ARGS)
+
+run: install  ## Everything up: database, broker, node, web server, worker, scheduler, chain sync
+	$(PY) -m config.run
+
+lint: install  ## Style, types, import direction
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy $(PACKAGES)
+
+test: lint browser  ## All tests, on real PostgreSQL, broker, node and browser
+	$(PY) -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
+
+check: install browser  ## Long fuzzing and fault runs too
+	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
+
+openapi: install  ## Write the committed OpenAPI document anew
+	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json
+
+clean:  ## End nothing, delete what a demo left (its data, keys and wallets)
+	rm -rf .data

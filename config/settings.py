@@ -1,0 +1,210 @@
+"""Django settings. Every deployment value is a variable; the defaults are the embedded services."""
+
+import secrets
+from pathlib import Path
+
+import dj_database_url
+
+from config import environment
+
+BASE_DIR = environment.BASE_DIR
+DATA_DIR = environment.data_dir()
+ENV = environment.load()
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """A variable read as yes or no."""
+    return ENV.get(name, "1" if default else "0").lower() in {"1", "true", "yes", "on"}
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    """A comma-separated variable."""
+    return [item.strip() for item in ENV.get(name, default).split(",") if item.strip()]
+
+
+def secret_key() -> str:
+    """Django's key: a variable in production, else a random one made on first use (mode 0600)."""
+    if "DJANGO_SECRET_KEY" in ENV:
+        return ENV["DJANGO_SECRET_KEY"]
+    path = DATA_DIR / "secrets" / "django"
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+# production: refuses everything that exists for demonstrations only.
+PRODUCTION = flag("LAM_PRODUCTION", default=False)
+DEBUG = flag("DJANGO_DEBUG", default=False)
+SECRET_KEY = secret_key()
+ALLOWED_HOSTS = listing("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost")
+CSRF_TRUSTED_ORIGINS = listing("DJANGO_CSRF_TRUSTED_ORIGINS")
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+
+INSTALLED_APPS = [
+    "config.apps.ActionModelAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    *[
+        app
+        for app in [
+            "chain",
+            "accounts",
+            "contributions",
+            "points",
+            "marketplace",
+            "governance",
+            "web",
+        ]
+        if (BASE_DIR / app / "apps.py").exists()
+    ],
+    "config",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# PostgreSQL: the application's role reads and appends, the owner's migrates (`--database owner`).
+DATABASE_URL = ENV.get("DATABASE_URL", "postgresql://lam_app@127.0.0.1:5432/lam")
+DATABASE_APP_ROLE = ENV.get("DATABASE_APP_ROLE", "lam_app")
+DATABASES = {
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True),
+    "owner": {
+        **dj_database_url.parse(ENV.get("DATABASE_OWNER_URL", DATABASE_URL)),
+        "TEST": {"MIRROR": "default"},
+    },
+}
+
+CELERY_BROKER_URL = ENV.get("CELERY_BROKER_URL", "redis://127.0.0.1:6379/0")
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 16
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+# Names, not imports: a task is found by name, so that a lower app can queue an upper app's work.
+SETTLE_TASK = "points.tasks.settle"
+CELERY_BEAT_SCHEDULE = {
+    "settle-pending": {"task": "points.tasks.settle_pending", "schedule": 10.0},
+    "seal": {"task": "points.tasks.seal", "schedule": 2.0},
+    "reverse-withdrawn": {"task": "points.tasks.reverse_withdrawn", "schedule": 5.0},
+    "advance-epochs": {"task": "points.tasks.advance_epochs", "schedule": 10.0},
+    "retire-withdrawn-automations": {
+        "task": "marketplace.tasks.retire_withdrawn",
+        "schedule": 5.0,
+    },
+}
+# The scheduler closes and opens epochs by the clock; off while an operator does it by hand.
+EPOCHS_ADVANCE_BY_CLOCK = flag("LAM_EPOCHS_ADVANCE_BY_CLOCK", default=PRODUCTION)
+
+# Chain.
+ETH_RPC_URL = ENV.get("ETH_RPC_URL", "http://127.0.0.1:8545")
+DEPLOYMENT_PATH = Path(ENV.get("LAM_DEPLOYMENT", DATA_DIR / "deployment.json"))
+KEYS_DIR = Path(ENV.get("LAM_KEYS_DIR", DATA_DIR / "keys"))
+CHAIN_POLL_SECONDS = float(ENV.get("CHAIN_POLL_SECONDS", "0.5"))
+# Each consumes finalized logs under its own cursor, in this order.
+PROJECTIONS = ["points.claims.project", "governance.project.project"]
+
+# Private files outside PostgreSQL, and published ones.
+KEY_STORE_DIR = Path(ENV.get("LAM_KEY_STORE_DIR", DATA_DIR / "keystore"))
+BUNDLES_DIR = Path(ENV.get("LAM_BUNDLES_DIR", DATA_DIR / "bundles"))
+
+# Who may attest the outcome of an imported recording, and whether labelled samples may pass.
+OPERATOR_ADDRESSES = listing("LAM_OPERATOR_ADDRESSES")
+ALLOW_SAMPLES = flag("LAM_ALLOW_SAMPLES", default=False) and not PRODUCTION
+
+# Sign-In with Ethereum (EIP-4361): what a message must name.
+SITE_URL = ENV.get("LAM_SITE_URL", "http://127.0.0.1:8000")
+SIGN_IN_STATEMENT = "Sign in to Action Model."
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    # Every view states who may call it; one that forgets is closed to all but admins.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": None,
+    "EXCEPTION_HANDLER": "config.problems.handler",
+    "DEFAULT_THROTTLE_RATES": {
+        "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min"),
+        "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),
+        "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min"),
+    },
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Action Model",
+    "DESCRIPTION": "Record work, earn points, claim LAM, vote, run automations.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ENV.get("LAM_CACHE_URL", CELERY_BROKER_URL),
+    }
+}
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+LOGIN_URL = "/sign-in"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": ENV.get("LAM_LOG_LEVEL", "INFO")},
+}

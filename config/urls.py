@@ -1,0 +1,30 @@
+"""Routes: each app's API under /api/v1/, the pages at the root, the auditors' admin."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.db import connection
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.permissions import AllowAny
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Anyone: 200 when the web server reaches PostgreSQL."""
+    connection.ensure_connection()
+    return JsonResponse({"status": "ok"})
+
+
+API_APPS = [
+    app
+    for app in ["accounts", "contributions", "points", "marketplace", "governance"]
+    if (settings.BASE_DIR / app / "urls.py").exists()
+]
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("admin/", admin.site.urls),
+    path("api/v1/openapi.json", SpectacularAPIView.as_view(permission_classes=[AllowAny])),
+    *[path("api/v1/", include(f"{app}.urls")) for app in API_APPS],
+    *([path("", include("web.urls"))] if (settings.BASE_DIR / "web" / "urls.py").exists() else []),
+]
