@@ -16,35 +16,26 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lam_core.canonical import digest_bytes
+from lam_core.observation import Element, Name, Observation, Part, Text, ValuePattern
+from lam_core.steps import (
+    AnyStep,
+    InstructionText,
+    ParameterText,
+    Press,
+    Select,
+    Step,
+    TextReference,
+    Type,
+)
 
 SCHEMA_VERSION = 1
 MAX_BODY_BYTES = 32 * 1024 * 1024
-MAX_ELEMENTS = 5_000
 MAX_OBSERVATIONS = 4_000
 MAX_STEPS = 4_000
-MAX_TREE_DEPTH = 256
-MAX_KEYS = 5_000
-MAX_POINTER_SAMPLES = 20_000
 MAX_SCHEMA_ERRORS = 20
-MAX_TIME_MS = 24 * 60 * 60 * 1000
-
-Index = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Milliseconds = Annotated[int, Field(ge=0, le=MAX_TIME_MS)]
-Pixels = Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
-Point = tuple[Pixels, Pixels]
-Box = tuple[Pixels, Pixels, Pixels, Pixels]
-"""left, top, width, height in the coordinates of the document."""
-PointerSample = tuple[Milliseconds, Pixels, Pixels]
-"""time, x, y in the coordinates of the document."""
-Label = Annotated[str, Field(max_length=64)]
-Text = Annotated[str, Field(max_length=2_000)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
-Name = Annotated[
-    str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$")
-]
 
 
 class Source(StrEnum):
@@ -53,88 +44,6 @@ class Source(StrEnum):
     EXTENSION = "extension"
     MINIWOB = "miniwob"
     SAMPLE = "sample"
-
-
-class State(StrEnum):
-    """What an element shows about itself; nothing that only a pointer over it would cause."""
-
-    FOCUSED = "focused"
-    CHECKED = "checked"
-    SELECTED = "selected"
-    EXPANDED = "expanded"
-    PRESSED = "pressed"
-    DISABLED = "disabled"
-    READONLY = "readonly"
-    REQUIRED = "required"
-    INVALID = "invalid"
-
-
-class ValueKind(StrEnum):
-    """The kind of a typed value, the most that is ever said about its characters."""
-
-    EMPTY = "empty"
-    DIGITS = "digits"
-    NUMBER = "number"
-    DATE = "date"
-    TIME = "time"
-    WORD = "word"
-    WORDS = "words"
-    EMAIL = "email"
-    URL = "url"
-    CODE = "code"
-    SECRET = "secret"  # noqa: S105 - a kind of value, not a value
-    OTHER = "other"
-
-
-class LengthClass(StrEnum):
-    """The length of a typed value in characters, in powers of two."""
-
-    NONE = "0"
-    ONE = "1"
-    TWO = "2-3"
-    FOUR = "4-7"
-    EIGHT = "8-15"
-    SIXTEEN = "16-31"
-    THIRTY_TWO = "32-63"
-    LONG = "64+"
-
-
-class KeyKind(StrEnum):
-    """What a key press did; which character it was is never kept."""
-
-    CHARACTER = "character"
-    BACKSPACE = "backspace"
-    DELETE = "delete"
-    ENTER = "enter"
-    TAB = "tab"
-    ESCAPE = "escape"
-    ARROW = "arrow"
-    PAGE = "page"
-    MODIFIER = "modifier"
-    SHORTCUT = "shortcut"
-    OTHER = "other"
-
-
-class Modifier(StrEnum):
-    """Keys held down during an action."""
-
-    ALT = "alt"
-    CONTROL = "control"
-    META = "meta"
-    SHIFT = "shift"
-
-
-class Part(BaseModel):
-    """What every part of the schema keeps to: immutable, unknown fields refused."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class ValuePattern(Part):
-    """Kind and length class of a value whose characters stayed on the device."""
-
-    kind: ValueKind
-    length: LengthClass
 
 
 class Parameter(Part):
@@ -150,215 +59,6 @@ class Task(Part):
     name: Name
     instruction: Text = ""
     parameters: Annotated[tuple[Parameter, ...], Field(max_length=100)] = ()
-
-
-class Page(Part):
-    """The page of a frame, without query and fragment; title redacted."""
-
-    origin: Annotated[str, Field(max_length=300)] = ""
-    path: Text = ""
-    title: Text = ""
-
-
-class Frame(Part):
-    """A frame held by the element `owner`; `page` is null where its content cannot be read."""
-
-    owner: Index
-    page: Page | None = None
-
-
-class Element(Part):
-    """A visible element. `parent` is the index of an earlier element, -1 at the root."""
-
-    parent: Annotated[int, Field(ge=-1, le=MAX_ELEMENTS)]
-    tag: Label
-    box: Box
-    role: Label = ""
-    name: Text = ""
-    text: Text = ""
-    type: Label = ""
-    id: Annotated[str, Field(max_length=200)] = ""
-    classes: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)] = ()
-    states: Annotated[tuple[State, ...], Field(max_length=9)] = ()
-    value: ValuePattern | None = None
-    color: Colour | None = None
-    background: Colour | None = None
-    frame: Annotated[int, Field(ge=0, le=1_000)] = 0
-    shadow: bool = False
-
-
-class Observation(Part):
-    """The visible elements of the page, parents before children, in document order."""
-
-    page: Page = Page()
-    width: Annotated[int, Field(ge=0, le=100_000)] = 0
-    height: Annotated[int, Field(ge=0, le=100_000)] = 0
-    frames: Annotated[tuple[Frame, ...], Field(max_length=1_000)] = ()
-    elements: Annotated[tuple[Element, ...], Field(max_length=MAX_ELEMENTS)]
-
-    @model_validator(mode="after")
-    def _is_a_tree(self) -> "Observation":
-        depths: list[int] = []
-        frames = len(self.frames)
-        for index, element in enumerate(self.elements):
-            parent = element.parent
-            if parent >= index:
-                raise ValueError(f"elements[{index}].parent does not come before it")
-            depth = depths[parent] + 1 if parent >= 0 else 0
-            if depth > MAX_TREE_DEPTH:
-                raise ValueError(f"elements[{index}] is nested deeper than {MAX_TREE_DEPTH} levels")
-            if element.frame > frames:
-                raise ValueError(f"elements[{index}].frame is not among frames")
-            depths.append(depth)
-        for index, frame in enumerate(self.frames):
-            if frame.owner >= len(self.elements):
-                raise ValueError(f"frames[{index}].owner is not among elements")
-        return self
-
-
-class Press(Part):
-    """A button or key going down and, unless the page went away first, up again."""
-
-    down: Milliseconds
-    up: Milliseconds | None = None
-
-
-class Key(Press):
-    """A key press of a kind; together they are the rhythm of typing."""
-
-    kind: KeyKind
-
-
-class InstructionText(Part):
-    """Typed characters [start, end) of the instruction, after `transform`."""
-
-    source: Literal["instruction"]
-    start: Index
-    end: Index
-    transform: Literal["none", "lower", "upper", "digits"] = "none"
-
-
-class ElementText(Part):
-    """Typed characters [start, end) of a text of an element of the step's observation."""
-
-    source: Literal["element"]
-    element: Index
-    field: Literal["text", "name"] = "text"
-    start: Index
-    end: Index
-    transform: Literal["none", "lower", "upper", "digits"] = "none"
-
-
-class ParameterText(Part):
-    """The value of a named parameter was typed."""
-
-    source: Literal["parameter"]
-    name: Name
-
-
-TextReference = Annotated[
-    InstructionText | ElementText | ParameterText, Field(discriminator="source")
-]
-
-
-class Step(Part):
-    """What all steps have: when, before which observation, at which element, how it was made.
-
-    `at` is the first input event of the action and `until` its last. `trusted` is the browser's
-    `isTrusted` of all its events, null where the source format does not know it. `pointer` is
-    the path of the pointer that led to the action.
-    """
-
-    at: Milliseconds
-    until: Milliseconds
-    observation: Index
-    target: Index | None = None
-    trusted: bool | None = None
-    tab: Annotated[int, Field(ge=0, le=1_000)] = 0
-    pointer: Annotated[tuple[PointerSample, ...], Field(max_length=MAX_POINTER_SAMPLES)] = ()
-
-
-Presses = Annotated[tuple[Press, ...], Field(min_length=1, max_length=MAX_KEYS)]
-Keys = Annotated[tuple[Key, ...], Field(max_length=MAX_KEYS)]
-Modifiers = Annotated[tuple[Modifier, ...], Field(max_length=4)]
-
-
-class Click(Step):
-    """Pressing a pointer button; two presses are a double click."""
-
-    action: Literal["click"]
-    point: Point
-    presses: Presses
-    button: Literal["left", "middle", "right"] = "left"
-    modifiers: Modifiers = ()
-
-
-class Drag(Step):
-    """Pressing at one point and releasing at another; `drop` is the element under the release."""
-
-    action: Literal["drag"]
-    point: Point
-    to: Point
-    presses: Presses
-    drop: Index | None = None
-
-
-class Type(Step):
-    """Entering text into the target. `keys` is the rhythm; pasted text comes without keys."""
-
-    action: Literal["type"]
-    text: TextReference | None
-    pattern: ValuePattern
-    keys: Keys
-    pasted: bool = False
-
-
-class PressKey(Step):
-    """Pressing a named key that enters no text, once or several times."""
-
-    action: Literal["press"]
-    key: KeyKind
-    keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MAX_KEYS)]
-    modifiers: Modifiers = ()
-
-
-class Select(Step):
-    """Choosing an option of a list; `option` is its element where the observation shows it."""
-
-    action: Literal["select"]
-    option: Index | None
-    point: Point | None = None
-    presses: Annotated[tuple[Press, ...], Field(max_length=MAX_KEYS)] = ()
-
-
-class Scroll(Step):
-    """Scrolling the target, or the page when there is none, by so many pixels."""
-
-    action: Literal["scroll"]
-    dx: Pixels
-    dy: Pixels
-
-
-class Navigate(Step):
-    """The page went elsewhere in a way no other step explains."""
-
-    action: Literal["navigate"]
-    kind: Literal["typed", "link", "form", "reload", "back", "forward", "other"]
-    page: Page
-
-
-class Tab(Step):
-    """Opening, closing or changing to a tab; tabs are numbered in the order of appearance."""
-
-    action: Literal["tab"]
-    kind: Literal["open", "close", "switch"]
-    to: Annotated[int, Field(ge=0, le=1_000)]
-
-
-AnyStep = Annotated[
-    Click | Drag | Type | PressKey | Select | Scroll | Navigate | Tab,
-    Field(discriminator="action"),
-]
 
 
 class Workflow(Part):
@@ -383,7 +83,7 @@ class Workflow(Part):
             before = step.at
         return self
 
-    def _misfits(self, step: "AnyStep", before: int, names: set[str]) -> Iterator[tuple[str, str]]:
+    def _misfits(self, step: AnyStep, before: int, names: set[str]) -> Iterator[tuple[str, str]]:
         if step.observation >= len(self.observations):
             yield "observation", "is not among observations"
             return
@@ -393,7 +93,7 @@ class Workflow(Part):
             position = getattr(step, part, None)
             if position is not None and position >= len(elements):
                 yield part, "is not among the elements of the observation"
-        if isinstance(step, Type) and step.text is not None:
+        if isinstance(step, Type | Select) and step.text is not None:
             yield from _text_misfits(step.text, self.task, elements, names)
 
     def document(self) -> dict[str, Any]:
@@ -478,7 +178,7 @@ def _press_misfits(part: str, presses: tuple[Press, ...], step: Step) -> Iterato
 
 
 def _text_misfits(
-    text: InstructionText | ElementText | ParameterText,
+    text: TextReference,
     task: Task,
     elements: tuple[Element, ...],
     names: set[str],
