@@ -71,7 +71,7 @@ INSTALLED_APPS = [
         ]
         if (BASE_DIR / app / "apps.py").exists()
     ],
-    "config",
+    "config.apps.ConfigConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -3,15 +3,40 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.db.backends.postgresql.operations import DatabaseOperations
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from hypothesis import settings as hypothesis_settings
 
 from config import embedded, environment
 
 ETHER = 10**18
+# A slow machine is no failure.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def journal_survives_flush() -> Iterator[None]:
+    """Between transactional tests Django truncates all tables, which the journal refuses.
+
+    The test run's superuser may switch the triggers off for that one statement; the ledger's own
+    accounts, made by a migration, are put back.
+    """
+    flush = DatabaseOperations.execute_sql_flush
+    accounts = import_module("points.migrations.0002_journal").SYSTEM_ACCOUNTS
+
+    def flush_all(operations: DatabaseOperations, statements: list[str]) -> None:
+        off = "SET session_replication_role = replica"
+        flush(operations, [off, *statements, "RESET session_replication_role", accounts])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_all)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,141 @@
+"""Reward trees in the format of OpenZeppelin's StandardMerkleTree, leaves not sorted.
+
+A tree is one array of 2n - 1 nodes of 32 bytes laid out as a heap: `nodes[2n - 2 - i]` is the leaf
+of value i and `nodes[i]` the hash of its two children in ascending order. Leaves keep the order of
+the values, so that an account's position never moves from epoch to epoch. Pure: no Django, no I/O.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from points.keccak import Bytes, hash_parents, keccak_rows
+
+LEAF_ENCODING = ("address", "uint256")
+UINT256_MAX = 2**256 - 1
+_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One leaf: who may claim (checksummed address) and how much in all epochs together (wei)."""
+
+    account: str
+    cumulative_wei: int
+
+
+class MerkleTree:
+    """A heap of nodes with its proofs; `MerkleTree.of` hashes the values."""
+
+    def __init__(self, nodes: Bytes) -> None:
+        if nodes.ndim != 2 or nodes.shape[1] != 32 or nodes.shape[0] % 2 == 0:
+            raise ValueError(f"a tree is an odd number of 32-byte nodes, not {nodes.shape}")
+        self.nodes = nodes
+
+    @classmethod
+    def of(cls, values: Sequence[Value]) -> "MerkleTree":
+        return cls.of_leaves(leaf_hashes(values))
+
+    @classmethod
+    def of_leaves(cls, leaves: Bytes) -> "MerkleTree":
+        """The tree over ready leaf hashes, n rows of 32 bytes; n must be at least 1."""
+        count = len(leaves)
+        if count == 0:
+            raise ValueError("a Merkle tree needs at least one leaf")
+        nodes = np.empty((2 * count - 1, 32), np.uint8)
+        nodes[count - 1 :] = leaves[::-1]
+        hash_parents(nodes, nodes.view(np.uint64), count - 1)
+        return cls(nodes)
+
+    def __len__(self) -> int:
+        return (len(self.nodes) + 1) // 2
+
+    @property
+    def root(self) -> str:
+        return "0x" + self.nodes[0].tobytes().hex()
+
+    def tree_index(self, leaf_index: int) -> int:
+        if not 0 <= leaf_index < len(self):
+            raise IndexError(f"no leaf {leaf_index} in a tree of {len(self)}")
+        return len(self.nodes) - 1 - leaf_index
+
+    def leaf(self, leaf_index: int) -> str:
+        return "0x" + self.nodes[self.tree_index(leaf_index)].tobytes().hex()
+
+    def proof(self, leaf_index: int) -> list[str]:
+        """Sibling hashes from the leaf to the root, as the contract expects them."""
+        node, path = self.tree_index(leaf_index), []
+        while node > 0:
+            sibling = node + 1 if node % 2 else node - 1
+            path.append("0x" + self.nodes[sibling].tobytes().hex())
+            node = (node - 1) // 2
+        return path
+
+    def dump(self, values: Sequence[Value]) -> bytes:
+        """`JSON.stringify(tree.dump())` of @openzeppelin/merkle-tree, byte for byte."""
+        if len(values) != len(self):
+            raise ValueError(f"{len(values)} values for a tree of {len(self)} leaves")
+        last = len(self.nodes) - 1
+        rows = ",".join(
+            f'{{"value":["{value.account}","{value.cumulative_wei}"],"treeIndex":{last - index}}}'
+            for index, value in enumerate(values)
+        )
+        encoding = ",".join(f'"{name}"' for name in LEAF_ENCODING)
+        head = f'{{"format":"standard-v1","leafEncoding":[{encoding}],"tree":['
+        return head.encode() + _quoted_hex(self.nodes) + f'],"values":[{rows}]}}'.encode()
+
+
+def leaf_hashes(values: Sequence[Value]) -> Bytes:
+    """keccak(keccak(abi.encode(address, uint256))) of each value; twice, so no node is a leaf."""
+    return keccak_rows(keccak_rows(_encode(values)))
+
+
+def verify_proof(*, root: str, leaf: str, proof: Sequence[str]) -> bool:
+    """Whether `leaf` (0x hash) is under `root`; never raises on well-formed hex."""
+    node = np.frombuffer(bytes.fromhex(leaf[2:]), np.uint8)
+    for item in proof:
+        sibling = np.frombuffer(bytes.fromhex(item[2:]), np.uint8)
+        pair = sorted((node.tobytes(), sibling.tobytes()))
+        node = keccak_rows(np.frombuffer(b"".join(pair), np.uint8).reshape(1, 64))[0]
+    return node.tobytes().hex() == root[2:].lower()
+
+
+def checksum_addresses(addresses: Bytes) -> list[str]:
+    """EIP-55 spelling of n rows of 20 bytes."""
+    nibbles = np.empty((len(addresses), 40), np.uint8)
+    nibbles[:, 0::2] = addresses >> 4
+    nibbles[:, 1::2] = addresses & 15
+    text = _HEX[nibbles]
+    digest = keccak_rows(text)[:, :20]
+    high = np.empty_like(nibbles)
+    high[:, 0::2] = digest >> 4
+    high[:, 1::2] = digest & 15
+    upper = (nibbles >= 10) & (high >= 8)
+    text = np.where(upper, text - np.uint8(32), text).astype(np.uint8)
+    joined = text.tobytes().decode()
+    return ["0x" + joined[start : start + 40] for start in range(0, len(joined), 40)]
+
+
+def _encode(values: Sequence[Value]) -> Bytes:
+    for value in values:
+        if not 0 <= value.cumulative_wei <= UINT256_MAX:
+            raise ValueError(f"{value.account}: {value.cumulative_wei} is not a uint256")
+    accounts = bytes.fromhex("".join(value.account[2:] for value in values))
+    if len(accounts) != 20 * len(values):
+        raise ValueError("an account is an address of 20 bytes in hex")
+    amounts = b"".join(value.cumulative_wei.to_bytes(32, "big") for value in values)
+    rows = np.zeros((len(values), 64), np.uint8)
+    rows[:, 12:32] = np.frombuffer(accounts, np.uint8).reshape(-1, 20)
+    rows[:, 32:] = np.frombuffer(amounts, np.uint8).reshape(-1, 32)
+    return rows
+
+
+def _quoted_hex(nodes: Bytes) -> bytes:
+    """`"0x…","0x…"` without a Python string per node, of which there may be millions."""
+    text = np.empty((len(nodes), 69), np.uint8)
+    text[:, :3] = np.frombuffer(b'"0x', np.uint8)
+    text[:, 3:67:2] = _HEX[nodes >> 4]
+    text[:, 4:67:2] = _HEX[nodes & 15]
+    text[:, 67:] = np.frombuffer(b'",', np.uint8)
+    return text.tobytes()[:-1]

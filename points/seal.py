@@ -1,0 +1,95 @@
+"""The sealer: gives committed entries their place in a tamper-evident chain, without gaps.
+
+Sealing is apart from posting so that writers never wait for each other's place. One sealer runs at
+a time; closing an epoch seals what is left and takes the Merkle root of the epoch's digests.
+"""
+
+import hashlib
+
+import numpy as np
+from django.db import connection, transaction
+
+from points.keccak import Bytes
+from points.merkle import MerkleTree
+from points.models import Entry, Seal
+
+SEALER_LOCK = 7412
+GENESIS = bytes(32)
+EMPTY_ROOT = "0x" + bytes(32).hex()
+"""The ledger root of an epoch without entries."""
+BATCH = 20_000
+# A transaction that took an earlier id may commit after a later id was sealed; this far back the
+# sealer looks for such stragglers. Closing an epoch looks through all of it.
+STRAGGLER_WINDOW = 100_000
+
+
+def seal_pending(*, epoch: int | None = None) -> int:
+    """Seal committed entries that have no place yet; returns how many.
+
+    With `epoch`, every such entry of it (writers must be shut out by the caller); otherwise the
+    recent ones.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [SEALER_LOCK])
+        sealed = 0
+        while entries := _unsealed(epoch):
+            _append(entries)
+            sealed += len(entries)
+            if len(entries) < BATCH:
+                break
+    return sealed
+
+
+def chain_after(chain: bytes, digest: bytes) -> bytes:
+    """The next value of the chain."""
+    return hashlib.sha256(chain + digest).digest()
+
+
+def ledger_root(epoch: int) -> str:
+    """Merkle root over the digests of an epoch's sealed entries in their order."""
+    digests = epoch_digests(epoch)
+    return MerkleTree.of_leaves(digests).root if len(digests) else EMPTY_ROOT
+
+
+def epoch_digests(epoch: int) -> Bytes:
+    """The digests of an epoch's sealed entries, n rows of 32 bytes, in their order."""
+    rows = Seal.objects.filter(epoch_number=epoch).order_by("position")
+    joined = b"".join(bytes(each) for each in rows.values_list("digest", flat=True).iterator())
+    return np.frombuffer(joined, np.uint8).reshape(-1, 32)
+
+
+def inclusion_proof(entry: Entry) -> list[str]:
+    """Proof of a sealed entry's digest under its epoch's ledger root."""
+    seal = Seal.objects.get(entry=entry)
+    first = Seal.objects.filter(epoch_number=seal.epoch_number).order_by("position").first()
+    assert first is not None
+    tree = MerkleTree.of_leaves(epoch_digests(seal.epoch_number))
+    return tree.proof(seal.position - first.position)
+
+
+def _unsealed(epoch: int | None) -> list[tuple[int, bytes, int]]:
+    entries = Entry.objects.filter(seal__isnull=True)
+    if epoch is not None:
+        entries = entries.filter(epoch=epoch)
+    elif newest := Seal.objects.order_by("-position").first():
+        entries = entries.filter(pk__gt=newest.entry_id - STRAGGLER_WINDOW)
+    rows = entries.order_by("pk").values_list("pk", "digest", "epoch_id")
+    return [(pk, bytes(digest), number) for pk, digest, number in rows[:BATCH]]
+
+
+def _append(entries: list[tuple[int, bytes, int]]) -> None:
+    last = Seal.objects.order_by("-position").first()
+    position, chain = (last.position, bytes(last.chain)) if last else (0, GENESIS)
+    rows = []
+    for entry, digest, number in entries:
+        position, chain = position + 1, chain_after(chain, digest)
+        rows.append((position, entry, digest, chain, number))
+    # One statement: the trigger checks that the positions follow on without a gap.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO points_seal (position, entry_id, digest, chain, epoch_number) "
+            "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], "
+            "%s::bigint[])",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
