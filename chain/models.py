@@ -168,6 +168,15 @@ class Intent(models.Model):
     def __str__(self) -> str:
         return f"{self.purpose} ({self.state})"
 
+    @property
+    def progress(self) -> str:
+        """For people: waiting, sent, mined (not final yet), done or failed."""
+        if self.state == self.State.PENDING:
+            return "waiting"
+        if self.state == self.State.ASSIGNED:
+            return "sent" if self.block_number is None else "mined"
+        return self.state
+
 
 class Transaction(models.Model):
     """A signed variant of an intent's nonce, stored before it is sent."""
@@ -182,6 +191,7 @@ class Transaction(models.Model):
     max_fee_wei = WeiField()
     priority_fee_wei = WeiField()
     signed_at = models.DateTimeField(auto_now_add=True)
+    fills = models.BooleanField(default=False, help_text="Only uses the nonce up: an empty call.")
     sent_at = models.DateTimeField(null=True, blank=True, help_text="When a node last took it.")
 
     class Meta:

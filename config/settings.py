@@ -135,6 +135,10 @@ ETH_RPC_URL = ENV.get("ETH_RPC_URL", "http://127.0.0.1:8545")
 DEPLOYMENT_PATH = Path(ENV.get("LAM_DEPLOYMENT", DATA_DIR / "deployment.json"))
 KEYS_DIR = Path(ENV.get("LAM_KEYS_DIR", DATA_DIR / "keys"))
 CHAIN_POLL_SECONDS = float(ENV.get("CHAIN_POLL_SECONDS", "0.5"))
+# Unset: the node's `finalized` tag. A number: that many blocks behind the head.
+CHAIN_FINALITY_DEPTH = int(ENV["CHAIN_FINALITY_DEPTH"]) if "CHAIN_FINALITY_DEPTH" in ENV else None
+# A transaction that waits longer gets a variant with higher fees.
+CHAIN_BUMP_SECONDS = float(ENV.get("CHAIN_BUMP_SECONDS", "30"))
 # Each consumes finalized logs under its own cursor, in this order.
 PROJECTIONS = ["points.claims.project", "governance.project.project"]
 

@@ -1,0 +1,322 @@
+"""Following the chain: headers and our contracts' logs by range, checked, stored with the cursor.
+
+A window is fetched outside any transaction and stored in one, under the lock of the chain's row,
+and only if the row still stands where the window begins: two followers can waste work, never
+double a log. Every header must link to the one before. A header of ours that the node no longer
+has is rewound; below the finalized block nothing may change, and a change is an error.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from eth_utils.crypto import keccak
+
+from chain import finality, locks
+from chain.deployment import Deployment, deployment
+from chain.models import Block, Chain, Log
+from chain.rpc import ChainError, ChainUnavailable, Header, RawLog, Rpc, RpcError
+
+WINDOW_MAX_BLOCKS = 5000
+ANCESTOR_STEP = 64
+
+logger = logging.getLogger(__name__)
+
+
+class ChainBehind(ChainError):
+    """The node has fewer blocks than were already followed: it lags, or lost its state."""
+
+
+class FinalizedChanged(ChainError):
+    """A block that was final is another one now. Nothing is taken in until a person has looked."""
+
+
+class ChainMoved(ChainError):
+    """The node's answers belong to different forks; the next attempt starts afresh."""
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """Where following stands; `busy` when another worker holds the lock."""
+
+    height: int = 0
+    finalized: int = 0
+    head: int = 0
+    logs: int = 0
+    reorg_depth: int = 0
+    busy: bool = False
+
+
+def sync(rpc: Rpc) -> SyncResult:
+    """Take in everything up to the node's head.
+
+    Raises WrongChain, ChainBehind, FinalizedChanged (nothing stored), ChainMoved and
+    ChainUnavailable (what was stored before stands; call again).
+    """
+    ours = deployment()
+    with locks.held(f"chain.sync.{ours.chain_id}") as mine:
+        if not mine:
+            return SyncResult(busy=True)
+        rpc.require_chain(ours.chain_id)
+        head = _need(rpc, "latest")
+        chain = _row(rpc, ours)
+        depth = _rewind(rpc, chain, head)
+        final = finality.finalized(rpc, head)
+        logs = 0
+        while chain.height < head.number:
+            logs += _take_window(rpc, chain, ours, head, final)
+        _finalize(chain, final, head)
+        return SyncResult(chain.height, chain.finalized_number, head.number, logs, depth)
+
+
+def _need(rpc: Rpc, block: int | str) -> Header:
+    header = rpc.header(block)
+    if header is None:
+        raise ChainUnavailable(f"the node at {rpc.url} has no block {block}")
+    return header
+
+
+def _row(rpc: Rpc, ours: Deployment) -> Chain:
+    """The chain's row; on first sight it stands before the deployment's block."""
+    chain = Chain.objects.filter(chain_id=ours.chain_id).first()
+    if chain is not None:
+        return chain
+    start = _need(rpc, max(0, ours.block_number - 1))
+    with transaction.atomic():
+        chain, created = Chain.objects.get_or_create(
+            chain_id=ours.chain_id,
+            defaults={
+                "height": start.number,
+                "height_hash": start.hash,
+                "height_timestamp": start.timestamp,
+                "finalized_number": start.number,
+                "finalized_hash": start.hash,
+                "head": start.number,
+                "synced_at": timezone.now(),
+            },
+        )
+        if created:
+            Block.objects.create(**_block_fields(ours.chain_id, start))
+    return chain
+
+
+def _block_fields(chain_id: int, header: Header) -> dict[str, int | str]:
+    return {
+        "chain_id": chain_id,
+        "number": header.number,
+        "hash": header.hash,
+        "parent_hash": header.parent_hash,
+        "timestamp": header.timestamp,
+    }
+
+
+def _rewind(rpc: Rpc, chain: Chain, head: Header) -> int:
+    """Drop blocks the node no longer has; returns how many."""
+    if head.number < chain.finalized_number:
+        raise ChainBehind(
+            f"the node at {rpc.url} stands at block {head.number}, but block "
+            f"{chain.finalized_number} was already final: it lost its state, or is another chain"
+        )
+    final = _need(rpc, chain.finalized_number)
+    if final.hash != chain.finalized_hash:
+        raise FinalizedChanged(
+            f"block {chain.finalized_number} was final as {chain.finalized_hash}, and the node at "
+            f"{rpc.url} now has {final.hash}"
+        )
+    ancestor = _common_ancestor(rpc, chain, min(chain.height, head.number))
+    if ancestor == chain.height:
+        return 0
+    if ancestor == head.number:
+        raise ChainBehind(
+            f"the node at {rpc.url} stands at block {head.number}, we at {chain.height}: it lags"
+        )
+    return _drop_above(chain, ancestor)
+
+
+def _common_ancestor(rpc: Rpc, chain: Chain, top: int) -> int:
+    """The highest block up to `top` that we and the node agree on."""
+    while top > chain.finalized_number:
+        bottom = max(chain.finalized_number, top - ANCESTOR_STEP)
+        stored = Block.objects.filter(
+            chain_id=chain.chain_id, number__gt=bottom, number__lte=top
+        ).order_by("-number")
+        blocks = list(stored)
+        headers = rpc.headers([block.number for block in blocks])
+        for block, header in zip(blocks, headers, strict=True):
+            if header is not None and header.hash == block.hash:
+                return block.number
+        top = bottom
+    return chain.finalized_number
+
+
+def _drop_above(chain: Chain, ancestor: int) -> int:
+    depth = chain.height - ancestor
+    with transaction.atomic():
+        locked = _lock_unmoved(chain)
+        kept = Block.objects.get(chain_id=chain.chain_id, number=ancestor)
+        Block.objects.filter(chain_id=chain.chain_id, number__gt=ancestor).delete()
+        locked.height, locked.height_hash = kept.number, kept.hash
+        locked.height_timestamp = kept.timestamp
+        locked.reorgs += 1
+        locked.deepest_reorg = max(locked.deepest_reorg, depth)
+        locked.save()
+    _copy(locked, chain)
+    logger.warning("reorg: %d blocks dropped, back at block %d", depth, ancestor)
+    return depth
+
+
+def _lock_unmoved(chain: Chain) -> Chain:
+    """The row under lock. Raises ChainMoved when another worker has moved it."""
+    locked = Chain.objects.select_for_update().get(pk=chain.pk)
+    if (locked.height, locked.height_hash) != (chain.height, chain.height_hash):
+        raise ChainMoved("another worker has moved the cursor")
+    return locked
+
+
+def _copy(source: Chain, target: Chain) -> None:
+    for each in Chain._meta.concrete_fields:
+        setattr(target, each.attname, getattr(source, each.attname))
+
+
+def _take_window(rpc: Rpc, chain: Chain, ours: Deployment, head: Header, final: Header) -> int:
+    """Fetch, check and store the next window; returns how many logs. Adapts the window's size."""
+    last = min(head.number, chain.height + chain.window)
+    try:
+        headers = _linked(rpc.headers(range(chain.height + 1, last + 1)), chain)
+        logs = _logs(rpc, ours, headers)
+    except ChainUnavailable:
+        _shrink(chain)
+        raise
+    except RpcError as error:
+        # Providers refuse ranges with too many blocks or results, each in its own words.
+        if chain.window == 1:
+            raise
+        _shrink(chain)
+        logger.info("smaller windows of %d blocks: %s", chain.window, error)
+        return 0
+    _store(chain, headers, logs, head, final)
+    return len(logs)
+
+
+def _shrink(chain: Chain) -> None:
+    chain.window = max(1, chain.window // 2)
+    Chain.objects.filter(pk=chain.pk).update(window=chain.window)
+
+
+def _linked(headers: Sequence[Header | None], chain: Chain) -> list[Header]:
+    """The headers, each linked to the one before and the first to ours. Raises ChainMoved."""
+    parent, number, linked = chain.height_hash, chain.height, []
+    for header in headers:
+        number += 1
+        if header is None or header.number != number or header.parent_hash != parent:
+            raise ChainMoved(f"the header of block {number} does not link to {parent}")
+        parent = header.hash
+        linked.append(header)
+    return linked
+
+
+def _logs(rpc: Rpc, ours: Deployment, headers: Sequence[Header]) -> list[RawLog]:
+    """The logs of exactly these blocks, each once, in order.
+
+    A node may answer the range from another fork, or leave logs out. A log of a foreign block
+    is refused; a block whose bloom filter names one of our contracts without a log of it is asked
+    for again by its hash, which cannot be answered from another fork.
+    """
+    addresses = list(ours.names)
+    blocks = {header.hash: header for header in headers}
+    found = rpc.logs(addresses=addresses, first=headers[0].number, last=headers[-1].number)
+    seen = {(log.block_hash, log.address) for log in found}
+    for header in headers:
+        named = [address for address in addresses if bloom_has(header.bloom, address)]
+        if any((header.hash, address) not in seen for address in named):
+            found += rpc.logs_of_block(addresses=addresses, block_hash=header.hash)
+    wanted = [log for log in found if log.address in ours.names and log.topics]
+    for log in wanted:
+        block = blocks.get(log.block_hash)
+        if block is None or block.number != log.block_number:
+            raise ChainMoved(f"a log of block {log.block_number} belongs to another fork")
+    unique = {(log.block_number, log.log_index): log for log in wanted}
+    return [unique[position] for position in sorted(unique)]
+
+
+def bloom_has(bloom: int, address: str) -> bool:
+    """Whether a block's bloom filter may contain an address (never wrongly no)."""
+    digest = _bloom_digest(address)
+    return all(bloom >> (int.from_bytes(digest[i : i + 2]) & 2047) & 1 for i in (0, 2, 4))
+
+
+_digests: dict[str, bytes] = {}
+
+
+def _bloom_digest(address: str) -> bytes:
+    if address not in _digests:
+        _digests[address] = keccak(hexstr=address)
+    return _digests[address]
+
+
+def _store(
+    chain: Chain, headers: Sequence[Header], logs: Iterable[RawLog], head: Header, final: Header
+) -> None:
+    """Blocks, logs and the cursor, in one transaction."""
+    last = headers[-1]
+    with transaction.atomic():
+        locked = _lock_unmoved(chain)
+        blocks = Block.objects.bulk_create(
+            Block(**_block_fields(chain.chain_id, header)) for header in headers
+        )
+        keys = {block.hash: block.pk for block in blocks}
+        Log.objects.bulk_create(
+            [_log_row(chain.chain_id, keys[log.block_hash], log) for log in logs], batch_size=5000
+        )
+        locked.height, locked.height_hash = last.number, last.hash
+        locked.height_timestamp, locked.head = last.timestamp, head.number
+        if len(headers) == chain.window:
+            locked.window = min(WINDOW_MAX_BLOCKS, chain.window * 2)
+        _advance_finality(locked, final)
+        locked.synced_at = timezone.now()
+        locked.save()
+    _copy(locked, chain)
+
+
+def _log_row(chain_id: int, block_pk: int, log: RawLog) -> Log:
+    return Log(
+        chain_id=chain_id,
+        block_id=block_pk,
+        block_hash=log.block_hash,
+        block_number=log.block_number,
+        log_index=log.log_index,
+        transaction_hash=log.transaction_hash,
+        transaction_index=log.transaction_index,
+        address=log.address,
+        topic0=log.topics[0],
+        topics=list(log.topics[1:]),
+        data=log.data,
+    )
+
+
+def _finalize(chain: Chain, final: Header, head: Header) -> None:
+    """Blocks become final while none is new, too."""
+    with transaction.atomic():
+        locked = _lock_unmoved(chain)
+        _advance_finality(locked, final)
+        locked.head, locked.synced_at = head.number, timezone.now()
+        locked.save()
+    _copy(locked, chain)
+
+
+def _advance_finality(chain: Chain, final: Header) -> None:
+    """Move the finalized block up to the node's, never back, and drop empty headers below it."""
+    number = min(final.number, chain.height)
+    if number <= chain.finalized_number:
+        return
+    block = Block.objects.get(chain_id=chain.chain_id, number=number)
+    if number == final.number and block.hash != final.hash:
+        raise ChainMoved(f"block {number} changed while it became final")
+    below = Block.objects.filter(
+        chain_id=chain.chain_id, number__gte=chain.finalized_number, number__lt=number
+    )
+    below.filter(~Exists(Log.objects.filter(block=OuterRef("pk")))).delete()
+    chain.finalized_number, chain.finalized_hash = number, block.hash

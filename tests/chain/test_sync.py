@@ -1,0 +1,292 @@
+"""Following the chain: nothing missed, nothing doubled, nothing final taken back silently."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+
+from chain import projection
+from chain.models import Block, Chain, Cursor, Log
+from chain.rpc import ChainUnavailable, RawLog, Rpc, RpcError, WrongChain
+from chain.sync import ChainBehind, ChainMoved, FinalizedChanged, bloom_has, sync
+
+pytestmark = pytest.mark.django_db
+
+
+def words() -> list[int]:
+    """What is stored, in order."""
+    logs = Log.objects.order_by("block_number", "log_index")
+    return [int.from_bytes(bytes(log.data)) for log in logs]
+
+
+def on_chain(emitter) -> list[int]:
+    found = emitter.client.logs(addresses=[emitter.address], first=0, last=10**9)
+    return [int.from_bytes(log.data) for log in found]
+
+
+def test_logs_are_stored_with_their_blocks(emitter) -> None:
+    for word in (1, 2, 3):
+        emitter.say(word)
+    result = sync(emitter.client)
+    assert (result.logs, result.height) == (3, result.head)
+    assert words() == [1, 2, 3]
+    assert all(log.block_hash == log.block.hash for log in Log.objects.select_related("block"))
+    assert sync(emitter.client).logs == 0
+
+
+def test_final_headers_without_logs_are_dropped_and_logs_kept(emitter) -> None:
+    emitter.say(1)
+    emitter.mine(30)
+    sync(emitter.client)
+    row = Chain.objects.get()
+    assert row.finalized_number == row.height - 2
+    assert Block.objects.filter(number__lt=row.finalized_number).count() == 1
+    assert words() == [1]
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_reorg_is_rewound_and_followed(emitter, depth: int) -> None:
+    emitter.mine(5)
+    for word in range(depth):
+        emitter.say(word)
+    sync(emitter.client)
+    emitter.reorg(depth)
+    emitter.say(77)
+    result = sync(emitter.client)
+    assert result.reorg_depth == depth
+    assert words() == on_chain(emitter) == [77]
+    assert (Chain.objects.get().reorgs, Chain.objects.get().deepest_reorg) == (1, depth)
+
+
+@pytest.mark.parametrize("depth", [3, 4, 8])
+def test_a_reorg_beyond_finality_is_refused_and_changes_nothing(emitter, depth: int) -> None:
+    emitter.mine(6)
+    for word in range(depth):
+        emitter.say(word)
+    sync(emitter.client)
+    before = (words(), list(Chain.objects.values()), list(Block.objects.values()))
+    emitter.reorg(depth)
+    emitter.say(77)
+    for _ in range(2):
+        with pytest.raises(FinalizedChanged):
+            sync(emitter.client)
+    assert (words(), list(Chain.objects.values()), list(Block.objects.values())) == before
+
+
+def test_a_node_that_lags_is_refused(emitter) -> None:
+    emitter.mine(4)
+    snapshot = emitter.rpc("evm_snapshot")
+    emitter.mine(1)
+    sync(emitter.client)
+    emitter.rpc("evm_revert", snapshot)
+    with pytest.raises(ChainBehind, match="lags"):
+        sync(emitter.client)
+    emitter.mine(5)
+    sync(emitter.client)
+
+
+def test_a_node_that_lost_final_blocks_is_refused(emitter) -> None:
+    snapshot = emitter.rpc("evm_snapshot")
+    emitter.mine(10)
+    sync(emitter.client)
+    emitter.rpc("evm_revert", snapshot)
+    with pytest.raises(ChainBehind, match="already final"):
+        sync(emitter.client)
+
+
+def test_another_chain_is_refused(emitter) -> None:
+    emitter.rpc("anvil_setChainId", 5)
+    try:
+        with pytest.raises(WrongChain):
+            sync(emitter.client)
+    finally:
+        emitter.rpc("anvil_setChainId", 31337)
+    assert not Chain.objects.exists()
+
+
+def test_small_windows_store_the_same(emitter) -> None:
+    for word in range(5):
+        emitter.say(word)
+        emitter.mine(2)
+    sync(emitter.client)
+    expected = list(Log.objects.values_list("block_hash", "log_index"))
+    Chain.objects.all().delete()
+    Block.objects.all().delete()
+    emitter_row = Liar(emitter.url, refuses_above=1)
+    sync(emitter_row)
+    assert list(Log.objects.values_list("block_hash", "log_index")) == expected
+
+
+class Liar(Rpc):
+    """The real node, except for one way of answering eth_getLogs wrongly."""
+
+    def __init__(self, url: str, *, refuses_above: int = 10**9, change=None) -> None:
+        super().__init__(url)
+        self.refuses_above = refuses_above
+        self.change = change or (lambda logs: logs)
+
+    def logs(self, *, addresses, first: int, last: int) -> list[RawLog]:
+        if last - first + 1 > self.refuses_above:
+            raise RpcError(-32005, "query returned more than 10000 results")
+        return self.change(super().logs(addresses=addresses, first=first, last=last))
+
+
+def test_a_refused_range_is_halved_until_it_fits(emitter) -> None:
+    for word in range(6):
+        emitter.say(word)
+    sync(Liar(emitter.url, refuses_above=2))
+    assert words() == list(range(6))
+    assert Chain.objects.get().window <= 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda logs: logs[::-1],
+        lambda logs: logs + logs,
+        lambda logs: [log for log in logs if log.data[-1] != 1],
+        lambda logs: [],
+    ],
+    ids=["out of order", "duplicated", "one left out", "all left out"],
+)
+def test_a_node_that_answers_badly_cannot_make_us_miss_or_double(emitter, change) -> None:
+    for word in range(4):
+        emitter.say(word)
+    sync(Liar(emitter.url, change=change))
+    assert words() == [0, 1, 2, 3]
+
+
+def test_logs_of_another_fork_are_refused(emitter) -> None:
+    emitter.say(1)
+    forged = Liar(emitter.url, change=lambda logs: [replace(logs[0], block_hash="0x" + "12" * 32)])
+    with pytest.raises(ChainMoved):
+        sync(forged)
+    assert words() == []
+    sync(emitter.client)
+    assert words() == [1]
+
+
+def test_a_node_that_dies_in_the_middle_leaves_whole_windows(emitter) -> None:
+    for word in range(6):
+        emitter.say(word)
+
+    class Dying(Rpc):
+        answers = 2
+
+        def logs(self, *, addresses, first: int, last: int) -> list[RawLog]:
+            if self.answers == 0:
+                raise ChainUnavailable("gone")
+            self.answers -= 1
+            return super().logs(addresses=addresses, first=first, last=last)
+
+    sync_rows(emitter, window=1)
+    with pytest.raises(ChainUnavailable):
+        sync(Dying(emitter.url))
+    row = Chain.objects.get()
+    assert 0 < len(words()) < 6
+    assert max(Log.objects.values_list("block_number", flat=True)) <= row.height
+    sync(emitter.client)
+    assert words() == list(range(6))
+
+
+def sync_rows(emitter, *, window: int) -> None:
+    """Begin with a small window."""
+    from chain.deployment import deployment
+    from chain.sync import _row
+
+    row = _row(emitter.client, deployment())
+    row.window = window
+    row.save()
+
+
+def test_nobody_at_the_address_is_a_clear_error(emitter) -> None:
+    with pytest.raises(ChainUnavailable, match="no answer"):
+        sync(Rpc("http://127.0.0.1:9"))
+
+
+def test_the_bloom_filter_never_denies_what_is_there(emitter) -> None:
+    emitter.say(1)
+    header = emitter.client.header()
+    assert header is not None
+    assert bloom_has(header.bloom, emitter.address)
+    emitter.mine()
+    empty = emitter.client.header()
+    assert empty is not None
+    assert not bloom_has(empty.bloom, emitter.address)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_followers_at_once_store_every_log_once(emitter) -> None:
+    for word in range(20):
+        emitter.say(word)
+    sync_rows(emitter, window=1)
+    errors: list[Exception] = []
+
+    def follow() -> None:
+        try:
+            for _ in range(20):
+                sync(Rpc(emitter.url))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=follow) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert words() == list(range(20))
+
+
+def take(handled: list[int]) -> int:
+    def handler(log: projection.DecodedLog) -> None:
+        handled.append(log.arguments["word"])
+
+    return projection.consume("test", ["Emitter.Said"], handler)
+
+
+def test_only_final_logs_are_handed_over_each_once(emitter) -> None:
+    handled: list[int] = []
+    emitter.say(1)
+    sync(emitter.client)
+    assert take(handled) == 0
+    emitter.finalize()
+    sync(emitter.client)
+    emitter.say(2)
+    assert take(handled) == 1
+    assert take(handled) == 0
+    emitter.finalize()
+    sync(emitter.client)
+    assert take(handled) == 1
+    assert handled == [1, 2]
+
+
+def test_more_logs_than_a_batch_arrive_in_order(emitter, monkeypatch) -> None:
+    monkeypatch.setattr(projection, "BATCH_LOGS", 2)
+    for word in range(5):
+        emitter.say(word)
+    emitter.finalize()
+    sync(emitter.client)
+    handled: list[int] = []
+    assert take(handled) == 5
+    assert handled == list(range(5))
+
+
+def test_a_handler_that_fails_moves_no_cursor(emitter) -> None:
+    emitter.say(1)
+    emitter.finalize()
+    sync(emitter.client)
+
+    def fail(log: projection.DecodedLog) -> None:
+        Cursor.objects.create(chain_id=31337, name="written by the handler")
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        projection.consume("test", ["Emitter.Said"], fail)
+    assert not Cursor.objects.exists()
+    handled: list[int] = []
+    take(handled)
+    assert handled == [1]
