@@ -1,5 +1,8 @@
 """DRF authentication by bearer token (RFC 6750)."""
 
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -28,3 +31,14 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Makes the answer to a missing sign-in 401 with this challenge."""
         return self.keyword
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    """How bearer tokens appear in the OpenAPI document."""
+
+    target_class = "accounts.authentication.TokenAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """An HTTP bearer scheme."""
+        return {"type": "http", "scheme": "bearer"}

@@ -1,5 +1,18 @@
 """Routes of sign-in, tokens, consents, invites and the waitlist, under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts import api
+
+urlpatterns = [
+    path("auth/nonce", api.NonceView.as_view(), name="auth-nonce"),
+    path("auth/verify", api.VerifyView.as_view(), name="auth-verify"),
+    path("auth/sign-out", api.SignOutView.as_view(), name="auth-sign-out"),
+    path("me", api.MeView.as_view(), name="me"),
+    path("tokens", api.TokensView.as_view(), name="tokens"),
+    path("tokens/<int:token_id>", api.TokenView.as_view(), name="token"),
+    path("consents", api.ConsentsView.as_view(), name="consents"),
+    path("consents/<slug:scope>", api.ConsentView.as_view(), name="consent"),
+    path("invites", api.InvitesView.as_view(), name="invites"),
+    path("waitlist", api.WaitlistView.as_view(), name="waitlist"),
+]

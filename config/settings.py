@@ -148,11 +148,18 @@ BUNDLES_DIR = Path(ENV.get("LAM_BUNDLES_DIR", DATA_DIR / "bundles"))
 
 # Who may attest the outcome of an imported recording, and whether labelled samples may pass.
 OPERATOR_ADDRESSES = listing("LAM_OPERATOR_ADDRESSES")
+# Where `import_recordings` finds the public demonstrations when it is given none.
+RECORDINGS_REPOSITORY = ENV.get(
+    "LAM_RECORDINGS_REPOSITORY", "https://github.com/stanfordnlp/miniwob-plusplus-demos.git"
+)
+RECORDINGS_FOLDER = ENV.get("LAM_RECORDINGS_FOLDER", "2017-09-29_first-turk")
 ALLOW_SAMPLES = flag("LAM_ALLOW_SAMPLES", default=False) and not PRODUCTION
 
 # Sign-In with Ethereum (EIP-4361): what a message must name.
 SITE_URL = ENV.get("LAM_SITE_URL", "http://127.0.0.1:8000")
 SIGN_IN_STATEMENT = "Sign in to Action Model."
+# How many others a person can let in.
+INVITES_PER_PERSON = 5
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
@@ -169,8 +176,11 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": None,
     "EXCEPTION_HANDLER": "config.problems.handler",
+    # How many proxies of ours stand in front; 0 believes no X-Forwarded-For.
+    "NUM_PROXIES": int(ENV.get("LAM_PROXIES", "0")),
+    # Per client address; empty means no limit. An operator who imports signs in hundreds of wallets.
     "DEFAULT_THROTTLE_RATES": {
-        "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min"),
+        "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min" if PRODUCTION else "20000/min"),
         "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),
         "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min"),
     },

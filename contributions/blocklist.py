@@ -1,0 +1,65 @@
+"""Sites whose recordings are refused, whatever the client did before sending.
+
+blocklist.txt holds registrable domains, one a line under a `# category` heading; a host matches
+when it is one of them or below one.
+"""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lam_core.schema import Navigate, Page, Workflow
+
+PATH = Path(__file__).parent / "blocklist.txt"
+
+
+class Blocked(ValueError):
+    """The workflow was recorded, in part, on a blocked site."""
+
+    def __init__(self, domain: str, category: str) -> None:
+        self.domain = domain
+        self.category = category
+        super().__init__(f"Recordings on {domain} ({category}) are not accepted.")
+
+
+@functools.cache
+def entries(path: Path = PATH) -> dict[str, str]:
+    """Category by registrable domain."""
+    found: dict[str, str] = {}
+    category = ""
+    for line in path.read_text().splitlines():
+        if line.startswith("#"):
+            category = line.lstrip("# ").strip()
+        elif line.strip():
+            found[line.strip().lower()] = category
+    return found
+
+
+def blocked_domain(host: str) -> str | None:
+    """The entry that a host is, or is below."""
+    labels = host.lower().rstrip(".").split(".")
+    candidates = (".".join(labels[i:]) for i in range(len(labels)))
+    return next((name for name in candidates if name in entries()), None)
+
+
+def hosts(workflow: Workflow) -> list[str]:
+    """Hosts of all pages and frames of a workflow, each once, in order of appearance."""
+    found = (urlsplit(page.origin).hostname for page in _pages(workflow) if page.origin)
+    return list(dict.fromkeys(host for host in found if host))
+
+
+def check(workflow: Workflow) -> None:
+    """Raises Blocked when any page or frame of the workflow is on a blocked site."""
+    for host in hosts(workflow):
+        if domain := blocked_domain(host):
+            raise Blocked(domain, entries()[domain])
+
+
+def _pages(workflow: Workflow) -> Iterator[Page]:
+    for observation in workflow.observations:
+        yield observation.page
+        yield from (frame.page for frame in observation.frames if frame.page)
+    for step in workflow.steps:
+        if isinstance(step, Navigate):
+            yield step.page
