@@ -97,6 +97,7 @@ class DeploymentParameters:
     emission_start: int = 0
     epoch_seconds: int = 1
     veto_seconds: int = 1
+    expiry_seconds: int = 2 * YEAR_SECONDS
     timelock_delay_seconds: int = 1
     voting_delay_seconds: int = 1
     voting_period_seconds: int = 120
@@ -204,7 +205,14 @@ def constructor_arguments(
         ],
         "LAMGovernor": [token, timelock, handover, _governor_parameters(parameters)],
         "RewardsVault": [token, addresses["RewardsDistributor"], handover],
-        "RewardsDistributor": [token, vault, registry, handover, parameters.veto_seconds],
+        "RewardsDistributor": [
+            token,
+            vault,
+            registry,
+            handover,
+            parameters.veto_seconds,
+            parameters.expiry_seconds,
+        ],
     }
 
 

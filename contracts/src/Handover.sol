@@ -63,7 +63,9 @@ contract Handover is IHandover {
         if (recorded == last) revert NoFurtherStage(capability);
         reached = stage(capability);
         if (reached == recorded) {
-            if (msg.sender != TIMELOCK) revert TermNotOver(capability, _terms[capability][recorded].notAfter);
+            if (msg.sender != TIMELOCK) {
+                revert TermNotOver(capability, _terms[capability][recorded].notAfter);
+            }
             reached = recorded + 1;
         }
         _advanced[capability] = reached;

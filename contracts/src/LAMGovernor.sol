@@ -3,11 +3,17 @@ pragma solidity 0.8.37;
 
 import {Governor} from "@openzeppelin/contracts/governance/Governor.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
-import {GovernorCountingFractional} from "@openzeppelin/contracts/governance/extensions/GovernorCountingFractional.sol";
+import {
+    GovernorCountingFractional
+} from "@openzeppelin/contracts/governance/extensions/GovernorCountingFractional.sol";
 import {GovernorNoncesKeyed} from "@openzeppelin/contracts/governance/extensions/GovernorNoncesKeyed.sol";
-import {GovernorPreventLateQuorum} from "@openzeppelin/contracts/governance/extensions/GovernorPreventLateQuorum.sol";
+import {
+    GovernorPreventLateQuorum
+} from "@openzeppelin/contracts/governance/extensions/GovernorPreventLateQuorum.sol";
 import {GovernorSettings} from "@openzeppelin/contracts/governance/extensions/GovernorSettings.sol";
-import {GovernorTimelockControl} from "@openzeppelin/contracts/governance/extensions/GovernorTimelockControl.sol";
+import {
+    GovernorTimelockControl
+} from "@openzeppelin/contracts/governance/extensions/GovernorTimelockControl.sol";
 import {GovernorVotes} from "@openzeppelin/contracts/governance/extensions/GovernorVotes.sol";
 import {
     GovernorVotesQuorumFraction
@@ -60,7 +66,12 @@ contract LAMGovernor is
     /// @notice A vote in the objection period that was not wholly against.
     error ObjectionsOnly(uint256 proposalId);
 
-    constructor(IVotes token, TimelockController timelock_, IHandover handover, GovernorParameters memory parameters)
+    constructor(
+        IVotes token,
+        TimelockController timelock_,
+        IHandover handover,
+        GovernorParameters memory parameters
+    )
         Governor("LAM Governor")
         GovernorSettings(parameters.votingDelay, parameters.votingPeriod, parameters.proposalThreshold)
         GovernorVotes(token)
@@ -137,7 +148,9 @@ contract LAMGovernor is
         bytes memory params
     ) internal override returns (uint256 weight) {
         uint256 start = _objectionStart[proposalId];
-        if (start != 0 && clock() > start && !_onlyAgainst(support, params)) revert ObjectionsOnly(proposalId);
+        if (start != 0 && clock() > start && !_onlyAgainst(support, params)) {
+            revert ObjectionsOnly(proposalId);
+        }
         bool passing = start != 0 || _passing(proposalId);
         weight = super._castVote(proposalId, account, support, reason, params);
         if (!passing && _passing(proposalId)) _openObjections(proposalId);

@@ -6,11 +6,17 @@ import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IHandover, Capability} from "./interfaces/IHandover.sol";
 import {IRegistry, Kind} from "./interfaces/IRegistry.sol";
 import {IRewardsVault, Source} from "./interfaces/IRewardsVault.sol";
-import {IRewardsDistributor, RootHeader, PendingRoot, Delegation} from "./interfaces/IRewardsDistributor.sol";
+import {
+    IRewardsDistributor,
+    RootHeader,
+    PendingRoot,
+    ActivatedRoot,
+    Entry,
+    Delegation
+} from "./interfaces/IRewardsDistributor.sol";
 import {StandardMerkle} from "./StandardMerkle.sol";
 
 /// @title Distributor of LAM rewards.
@@ -20,13 +26,14 @@ import {StandardMerkle} from "./StandardMerkle.sol";
 /// @dev Per-account sums that fall from one root to the next are not seen here. Anyone can check that with
 /// the published bundle inside the veto window.
 contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
-    using SafeERC20 for IERC20;
-
     /// @notice EIP-712 type of `claimTo`.
-    bytes32 public constant CLAIM_TYPEHASH =
-        keccak256("Claim(address account,address recipient,uint256 cumulative,uint256 nonce,uint256 deadline)");
+    bytes32 public constant CLAIM_TYPEHASH = keccak256(
+        "Claim(address account,address recipient,uint256 cumulative,uint256 nonce,uint256 deadline)"
+    );
     /// @notice Longest pause in seconds, and the least time between two.
     uint64 public constant PAUSE_SECONDS = 7 days;
+
+    uint256 private constant _FORBIDDEN = 1 << 255;
 
     /// @notice LAM.
     address public immutable TOKEN;
@@ -38,6 +45,8 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
     IHandover public immutable HANDOVER;
     /// @notice Seconds in which a submitted root can be vetoed.
     uint64 public immutable VETO_SECONDS;
+    /// @notice Seconds that a root must have been in force before what nobody claimed can expire.
+    uint64 public immutable EXPIRY_SECONDS;
 
     /// @notice The root that claims are paid under; zero before the first and while paused.
     bytes32 public activeRoot;
@@ -51,22 +60,30 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
     uint64 public pausableAt;
     /// @notice The root to come back to, while paused.
     bytes32 public pausedRoot;
+    /// @notice The last epoch whose unclaimed rewards may go to the treasury vault; zero if none.
+    uint64 public expiryEpoch;
     uint256[3] private _activeSourceTotals;
     PendingRoot private _pending;
+    mapping(uint64 epoch => ActivatedRoot) private _activated;
 
-    /// @notice LAM wei that an account has claimed in all; never falls.
-    mapping(address account => uint256) public claimed;
-    /// @notice Whether an account lets nobody else claim for it.
-    mapping(address account => bool) public thirdPartyClaimsForbidden;
+    /// @dev LAM wei that an account has claimed in all, and in the top bit whether it lets nobody else claim
+    /// for it: one slot, so that claiming for many reads one slot each.
+    mapping(address account => uint256) private _accounts;
 
-    constructor(address token, IRewardsVault vault, IRegistry registry, IHandover handover, uint64 vetoSeconds)
-        EIP712("LAM Rewards", "1")
-    {
+    constructor(
+        address token,
+        IRewardsVault vault,
+        IRegistry registry,
+        IHandover handover,
+        uint64 vetoSeconds,
+        uint64 expirySeconds
+    ) EIP712("LAM Rewards", "1") {
         TOKEN = token;
         VAULT = vault;
         REGISTRY = registry;
         HANDOVER = handover;
         VETO_SECONDS = vetoSeconds;
+        EXPIRY_SECONDS = expirySeconds;
     }
 
     modifier onlyGuardian() {
@@ -82,7 +99,9 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         if (_pending.root != 0) revert RootPending(_pending.epoch);
         if (header.epoch != activeEpoch + 1) revert WrongEpoch(activeEpoch + 1, header.epoch);
         if (header.root == 0) revert EmptyRoot();
-        if (!REGISTRY.isAdopted(Kind.RewardPolicy, header.policyHash)) revert PolicyNotAdopted(header.policyHash);
+        if (!REGISTRY.isAdopted(Kind.RewardPolicy, header.policyHash)) {
+            revert PolicyNotAdopted(header.policyHash);
+        }
         _checkTotals(header.total, header.sourceTotals);
         uint64 activatableAt = uint64(block.timestamp) + VETO_SECONDS;
         _pending = PendingRoot(header.epoch, activatableAt, header.root, header.total, header.sourceTotals);
@@ -110,6 +129,7 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         activeEpoch = next.epoch;
         activeTotal = next.total;
         _activeSourceTotals = next.sourceTotals;
+        _activated[next.epoch] = ActivatedRoot(next.root, uint64(block.timestamp));
         emit RootActivated(next.epoch, next.root);
         VAULT.release();
     }
@@ -133,8 +153,7 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         external
         returns (uint256)
     {
-        _checkClaimant(account);
-        return _pay(account, account, cumulative, expectedRoot, proof);
+        return _pay(account, account, cumulative, expectedRoot, proof, msg.sender != account);
     }
 
     /// @inheritdoc IRewardsDistributor
@@ -156,7 +175,7 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         if (!SignatureChecker.isValidSignatureNowCalldata(account, digest, signature)) {
             revert InvalidSignature(account);
         }
-        return _pay(account, recipient, cumulative, expectedRoot, proof);
+        return _pay(account, recipient, cumulative, expectedRoot, proof, false);
     }
 
     /// @inheritdoc IRewardsDistributor
@@ -167,14 +186,35 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         bytes32[] calldata proof,
         Delegation calldata delegation
     ) external returns (uint256 amount) {
-        _checkClaimant(account);
-        if (cumulative > claimed[account]) amount = _pay(account, account, cumulative, expectedRoot, proof);
+        if (cumulative > claimed(account)) {
+            amount = _pay(account, account, cumulative, expectedRoot, proof, msg.sender != account);
+        }
         _delegate(account, delegation);
     }
 
     /// @inheritdoc IRewardsDistributor
+    function claimMany(
+        Entry[] calldata entries,
+        uint256 position,
+        bytes32 expectedRoot,
+        bytes32[] calldata proof
+    ) external returns (uint256 total) {
+        bytes32 root = activeRoot;
+        if (root != expectedRoot || root == 0) revert RootMismatch(root);
+        _checkRange(entries, position, root, proof);
+        for (uint256 i = 0; i < entries.length; ++i) {
+            Entry calldata entry = entries[i];
+            uint256 amount = _payEntry(entry.account, entry.cumulative);
+            unchecked {
+                total += amount; // each amount was transferred: the sum is no more than the supply
+            }
+        }
+    }
+
+    /// @inheritdoc IRewardsDistributor
     function setThirdPartyClaims(bool allowed) external {
-        thirdPartyClaimsForbidden[msg.sender] = !allowed;
+        uint256 before = claimed(msg.sender);
+        _accounts[msg.sender] = allowed ? before : before | _FORBIDDEN;
         emit ThirdPartyClaimsSet(msg.sender, allowed);
     }
 
@@ -203,7 +243,52 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         emit Resumed(msg.sender);
     }
 
+    // ------------------------------------------------------------------ expiry
+
+    /// @inheritdoc IRewardsDistributor
+    function expireThrough(uint64 epoch) external {
+        if (msg.sender != HANDOVER.TIMELOCK()) revert NotTimelock(msg.sender);
+        ActivatedRoot memory old = _activated[epoch];
+        if (old.activatedAt == 0 || epoch <= expiryEpoch) revert NotExpirable(epoch);
+        if (block.timestamp < old.activatedAt + EXPIRY_SECONDS) {
+            revert TooEarly(old.activatedAt + EXPIRY_SECONDS);
+        }
+        expiryEpoch = epoch;
+        emit ExpiryAuthorized(epoch, old.root);
+    }
+
+    /// @inheritdoc IRewardsDistributor
+    function expireMany(Entry[] calldata entries, uint256 position, bytes32[] calldata proof)
+        external
+        returns (uint256 total)
+    {
+        bytes32 root = _activated[expiryEpoch].root;
+        if (root == 0) revert NotExpirable(expiryEpoch);
+        _checkRange(entries, position, root, proof);
+        address treasury = HANDOVER.holder(Capability.TreasuryVault);
+        for (uint256 i = 0; i < entries.length; ++i) {
+            Entry calldata entry = entries[i];
+            total += _expire(entry.account, entry.cumulative, treasury);
+        }
+        _transfer(treasury, total);
+    }
+
     // ------------------------------------------------------------------ views
+
+    /// @notice LAM wei that an account has claimed in all, expired ones included; never falls.
+    function claimed(address account) public view returns (uint256) {
+        return _accounts[account] & ~_FORBIDDEN;
+    }
+
+    /// @notice Whether an account lets nobody else claim for it.
+    function thirdPartyClaimsForbidden(address account) external view returns (bool) {
+        return _accounts[account] & _FORBIDDEN != 0;
+    }
+
+    /// @notice The root that was put in force for `epoch`; all zero if none was.
+    function activatedRoot(uint64 epoch) external view returns (ActivatedRoot memory) {
+        return _activated[epoch];
+    }
 
     /// @notice The root under veto or waiting for its activation; all zero if there is none.
     function pendingRoot() external view returns (PendingRoot memory) {
@@ -233,36 +318,85 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         if (sum != total) revert InconsistentTotals();
     }
 
-    function _checkClaimant(address account) private view {
-        if (msg.sender != account && thirdPartyClaimsForbidden[account]) revert ThirdPartyClaimsForbidden(account);
-    }
-
     function _pay(
         address account,
         address recipient,
         uint256 cumulative,
         bytes32 expectedRoot,
-        bytes32[] calldata proof
+        bytes32[] calldata proof,
+        bool byThirdParty
     ) private returns (uint256 amount) {
         bytes32 root = activeRoot;
         if (root != expectedRoot || root == 0) revert RootMismatch(root);
-        if (StandardMerkle.root(StandardMerkle.leaf(account, cumulative), proof) != root) revert InvalidProof();
-        uint256 before = claimed[account];
-        if (cumulative <= before) revert NothingToClaim(account);
+        if (StandardMerkle.root(StandardMerkle.leaf(account, cumulative), proof) != root) {
+            revert InvalidProof();
+        }
+        uint256 word = _accounts[account];
+        if (byThirdParty && word & _FORBIDDEN != 0) revert ThirdPartyClaimsForbidden(account);
+        amount = _count(account, word, cumulative);
+        if (amount == 0) revert NothingToClaim(account);
+        emit Claimed(account, recipient, amount, cumulative);
+        _transfer(recipient, amount);
+    }
+
+    function _payEntry(address account, uint256 cumulative) private returns (uint256 amount) {
+        uint256 word = _accounts[account];
+        if (word & _FORBIDDEN != 0 && msg.sender != account) return 0;
+        amount = _count(account, word, cumulative);
+        if (amount == 0) return 0;
+        emit Claimed(account, account, amount, cumulative);
+        _transfer(account, amount);
+    }
+
+    function _expire(address account, uint256 cumulative, address treasury) private returns (uint256 amount) {
+        amount = _count(account, _accounts[account], cumulative);
+        if (amount > 0) emit Expired(account, treasury, amount, cumulative);
+    }
+
+    /// @dev The one place where `claimed` changes: up to `cumulative`, and never down.
+    function _count(address account, uint256 word, uint256 cumulative) private returns (uint256 amount) {
+        uint256 before = word & ~_FORBIDDEN;
+        if (cumulative <= before) return 0;
+        if (cumulative >= _FORBIDDEN) revert InvalidProof();
         unchecked {
             amount = cumulative - before;
+            _accounts[account] = word + amount;
         }
-        claimed[account] = cumulative;
-        emit Claimed(account, recipient, amount, cumulative);
-        IERC20(TOKEN).safeTransfer(recipient, amount);
+    }
+
+    function _checkRange(Entry[] calldata entries, uint256 position, bytes32 root, bytes32[] calldata proof)
+        private
+        pure
+    {
+        if (entries.length == 0) revert InvalidProof();
+        (bytes32 found, bool whole) =
+            StandardMerkle.rangeRoot(StandardMerkle.leaves(entries), position, proof);
+        if (!whole || found != root) revert InvalidProof();
+    }
+
+    /// @dev `transfer` of the token, which either succeeds or reverts; its error is passed on. In assembly
+    /// because this and the proof are most of what a claim costs beyond storage.
+    function _transfer(address recipient, uint256 amount) private {
+        address token = TOKEN;
+        bytes4 selector = IERC20.transfer.selector;
+        assembly ("memory-safe") {
+            let call_ := mload(0x40)
+            mstore(call_, selector)
+            mstore(add(call_, 0x04), shr(96, shl(96, recipient)))
+            mstore(add(call_, 0x24), amount)
+            if iszero(call(gas(), token, 0, call_, 0x44, 0x00, 0x20)) {
+                returndatacopy(call_, 0, returndatasize())
+                revert(call_, returndatasize())
+            }
+        }
     }
 
     function _delegate(address account, Delegation calldata signed) private {
         // A signature that somebody else sent first must not block the claim; the check below says whether
         // the account delegates as it wanted.
-        try IVotes(TOKEN).delegateBySig(
-            signed.delegatee, signed.nonce, signed.expiry, signed.v, signed.r, signed.s
-        ) {} catch {}
+        try IVotes(TOKEN)
+            .delegateBySig(signed.delegatee, signed.nonce, signed.expiry, signed.v, signed.r, signed.s) {}
+            catch {}
         if (IVotes(TOKEN).delegates(account) != signed.delegatee) {
             revert DelegationFailed(account, signed.delegatee);
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Entry} from "./interfaces/IRewardsDistributor.sol";
+
 /// @title Proofs of OpenZeppelin's StandardMerkleTree over ["address", "uint256"].
 /// @dev Written in assembly because a claim's gas is mostly this loop; equal to OpenZeppelin's MerkleProof
 /// by fuzzing (test/StandardMerkle.t.sol). Leaves are hashed twice, so that no inner node is a leaf.
@@ -12,6 +14,24 @@ library StandardMerkle {
             mstore(0x20, cumulative)
             mstore(0x00, keccak256(0x00, 0x40))
             hash := keccak256(0x00, 0x20)
+        }
+    }
+
+    /// @notice The leaves of `entries` by ascending heap index: the heap holds them backwards.
+    function leaves(Entry[] calldata entries) internal pure returns (bytes32[] memory nodes) {
+        assembly ("memory-safe") {
+            nodes := mload(0x40)
+            let size := shl(5, entries.length)
+            mstore(nodes, entries.length)
+            let node := add(nodes, size)
+            mstore(0x40, add(node, 0x20))
+            for { let entry := entries.offset } gt(node, nodes) { node := sub(node, 0x20) } {
+                mstore(0x00, shr(96, shl(96, calldataload(entry))))
+                mstore(0x20, calldataload(add(entry, 0x20)))
+                mstore(0x00, keccak256(0x00, 0x40))
+                mstore(node, keccak256(0x00, 0x20))
+                entry := add(entry, 0x40)
+            }
         }
     }
 
@@ -27,6 +47,54 @@ library StandardMerkle {
                 mstore(xor(slot, 0x20), sibling)
                 hash := keccak256(0x00, 0x40)
             }
+        }
+    }
+
+    /// @notice The root that a run of neighbouring nodes and `proof` lead to.
+    /// @param nodes Nodes of one level by ascending heap index; overwritten.
+    /// @param position Heap index of `nodes[0]`: children of node i are 2i + 1 and 2i + 2.
+    /// @param proof Siblings left and right of the run, level by level, the left one first.
+    /// @return hash The root.
+    /// @return whole Whether every node took part in the root and every sibling was used. A false position
+    /// gives another root or is not whole, so nothing about it needs to be believed.
+    function rangeRoot(bytes32[] memory nodes, uint256 position, bytes32[] calldata proof)
+        internal
+        pure
+        returns (bytes32 hash, bool whole)
+    {
+        assembly ("memory-safe") {
+            function parent(a, b) -> value {
+                let slot := shl(5, gt(a, b))
+                mstore(slot, a)
+                mstore(xor(slot, 0x20), b)
+                value := keccak256(0x00, 0x40)
+            }
+            let base := add(nodes, 0x20)
+            let end := add(base, shl(5, mload(nodes)))
+            let sibling := proof.offset
+            for {} position { position := shr(1, sub(position, 1)) } {
+                let from := base
+                let to := base
+                // An even heap index is a right child: its left sibling comes from the proof.
+                if iszero(and(position, 1)) {
+                    mstore(to, parent(calldataload(sibling), mload(from)))
+                    sibling := add(sibling, 0x20)
+                    from := add(from, 0x20)
+                    to := add(to, 0x20)
+                }
+                for {} lt(add(from, 0x20), end) { from := add(from, 0x40) } {
+                    mstore(to, parent(mload(from), mload(add(from, 0x20))))
+                    to := add(to, 0x20)
+                }
+                if lt(from, end) {
+                    mstore(to, parent(mload(from), calldataload(sibling)))
+                    sibling := add(sibling, 0x20)
+                    to := add(to, 0x20)
+                }
+                end := to
+            }
+            hash := mload(base)
+            whole := and(eq(end, add(base, 0x20)), eq(sibling, add(proof.offset, shl(5, proof.length))))
         }
     }
 }

@@ -22,7 +22,9 @@ struct Term {
 /// @title Who holds which capability now.
 interface IHandover {
     /// @notice A founder's term was fixed at deployment; there will never be another.
-    event TermFixed(Capability indexed capability, uint256 indexed stage, address indexed holder, uint64 notAfter);
+    event TermFixed(
+        Capability indexed capability, uint256 indexed stage, address indexed holder, uint64 notAfter
+    );
     /// @notice A capability moved up to `stage`; it never moves down.
     event Advanced(Capability indexed capability, uint256 indexed stage, address indexed holder, address by);
     /// @notice A vote gave a capability to `holder` until `notAfter`; zero-length terms take it back.

@@ -22,6 +22,18 @@ struct PendingRoot {
     uint256[3] sourceTotals;
 }
 
+/// @notice A leaf: all LAM wei that `account` has earned since the first epoch.
+struct Entry {
+    address account;
+    uint256 cumulative;
+}
+
+/// @notice A root that was put in force, and when.
+struct ActivatedRoot {
+    bytes32 root;
+    uint64 activatedAt;
+}
+
 /// @notice An ERC-5805 delegation signed by the account for `delegateBySig` of the token.
 struct Delegation {
     address delegatee;
@@ -59,6 +71,10 @@ interface IRewardsDistributor {
     event Paused(address indexed by, uint64 resumableAt);
     /// @notice Claims are paid again.
     event Resumed(address indexed by);
+    /// @notice A vote lets what was earned up to `epoch` and never claimed go to the treasury vault.
+    event ExpiryAuthorized(uint64 indexed epoch, bytes32 indexed root);
+    /// @notice `amount` that `account` never claimed went to `treasury`; `cumulative` counts as claimed.
+    event Expired(address indexed account, address indexed treasury, uint256 amount, uint256 cumulative);
 
     /// @notice Only the holder in force of the root publisher's capability.
     error NotPublisher(address caller);
@@ -100,6 +116,10 @@ interface IRewardsDistributor {
     error ClaimsPaused();
     /// @notice Claims are not paused.
     error NotPaused();
+    /// @notice Only a passed vote, through the timelock.
+    error NotTimelock(address caller);
+    /// @notice No root of this epoch was put in force, or expiry has gone further already.
+    error NotExpirable(uint64 epoch);
     /// @notice Not before `timestamp`.
     error TooEarly(uint256 timestamp);
 
@@ -145,6 +165,29 @@ interface IRewardsDistributor {
         bytes32[] calldata proof,
         Delegation calldata delegation
     ) external returns (uint256 amount);
+
+    /// @notice Pay neighbouring leaves of the tree by one proof (anyone). Leaves with nothing left and
+    /// accounts that let nobody else claim for them are passed over; a wrong leaf refuses the batch.
+    /// @param entries Leaves in the order of the tree's values, all on one level of the heap.
+    /// @param position Heap index of the last entry (`treeIndex` in OpenZeppelin's dump).
+    /// @param proof Siblings of the run, level by level from the leaves, the left one first.
+    /// @return total LAM wei paid.
+    function claimMany(
+        Entry[] calldata entries,
+        uint256 position,
+        bytes32 expectedRoot,
+        bytes32[] calldata proof
+    ) external returns (uint256 total);
+
+    /// @notice Let what the root of `epoch` gave and nobody claimed go to the treasury vault, once the root
+    /// has been in force for `EXPIRY_SECONDS` (a vote).
+    function expireThrough(uint64 epoch) external;
+
+    /// @notice Move what these leaves of the authorised root never claimed to the treasury vault (anyone);
+    /// the parameters are those of `claimMany`.
+    function expireMany(Entry[] calldata entries, uint256 position, bytes32[] calldata proof)
+        external
+        returns (uint256 total);
 
     /// @notice Let others claim for the caller (the default), or not.
     function setThirdPartyClaims(bool allowed) external;
