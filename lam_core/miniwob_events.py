@@ -5,12 +5,12 @@ The recordings list every event twice, on its way down to the element (`timing` 
 is the DOM of the event before it: the one of the event itself already shows the pointer there.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lam_core.miniwob_dom import TEXT_FIELDS, Node, Observed, observe
 from lam_core.miniwob_keys import KeyGroup, KeyPress
+from lam_core.miniwob_nodes import focus_of, moved_as_one, nodes_of, place_on, target_of
 from lam_core.references import find_span, first_span, pattern_of
 from lam_core.steps import KeyKind
 
@@ -27,11 +27,12 @@ Document = dict[str, Any]
 class _Press:
     """A pointer button that went down: where, on what, and whether the page scrolled under it."""
 
-    state: int
     at: int
     x: int
     y: int
     target: Node | None
+    index: int
+    observed: Observed
     scrolled: bool = False
 
 
@@ -49,6 +50,7 @@ class Reader:
     _press: _Press | None = None
     _keys: KeyGroup | None = None
     _scroller: int | None = None
+    _scroller_moving: bool = False
 
     def read(self) -> None:
         """Go through all events once. Wrong types raise KeyError, TypeError or ValueError."""
@@ -66,7 +68,12 @@ class Reader:
         self._flush_keys(number)
         self._flush_press(number, None)
         target = target_of(self.states[number]["dom"])
-        self._press = _Press(number, at, action["x"], action["y"], target)
+        index, observed = self._before(number, target)
+        self._press = _Press(at, action["x"], action["y"], target, index, observed)
+        if self._scroller_moving:
+            # Smooth scrolling goes on after its last event.
+            self._follow_scroll(number, at)
+            self._scroller_moving = False
 
     def _mouseup(self, number: int, at: int, action: Document) -> None:
         if self._press:
@@ -79,22 +86,25 @@ class Reader:
         if press is None or press.scrolled:
             # Dragging a scroll bar is told by the scroll step.
             return
-        index, observed, node = self._before(press.state, press.target)
+        observed, target = press.observed, press.target
         step: Document = {
             "at": press.at,
             "until": release[0] if release else press.at,
-            "observation": index,
+            "observation": press.index,
             "presses": [{"down": press.at, "up": release[0] if release else None}],
+            "point": (press.x, press.y),
         }
-        shift = 0
-        if node is not None:
-            step["target"] = observed.indices[node["ref"]]
-            shift = observed.elements[step["target"]]["box"][1] - round(node["top"])
-        step["point"] = (press.x, press.y + shift)
-        if node is not None and node["tag"] in ("SELECT", "OPTION"):
-            self._select(step, observed, node)
+        if target is None or target["ref"] not in observed.indices:
+            self.steps.append({"action": "click", **step})
+            return
+        step["target"] = observed.indices[target["ref"]]
+        box = observed.elements[step["target"]]["box"]
+        step["point"] = place_on(box, target, press.x, press.y)
+        if target["tag"] in ("SELECT", "OPTION"):
+            self._select(step, observed, target)
         elif release and self._is_drag(press, release, number):
-            self._drag(step, observed, (release[1], release[2] + shift), number)
+            to = (release[1] + step["point"][0] - press.x, release[2] + step["point"][1] - press.y)
+            self._drag(step, observed, to, number)
         else:
             self.steps.append({"action": "click", **step})
 
@@ -163,16 +173,16 @@ class Reader:
                 self._press_key(group, run.name, run.keys)
 
     def _press_key(self, group: KeyGroup, name: str, keys: list[KeyPress]) -> None:
-        index, observed, _ = self._before(group.state, None)
+        index, observed = self._before(group.state, None)
         step = {"action": "press", "key": name, **_keys_part(keys), "observation": index}
         if group.reference in observed.indices:
             step["target"] = observed.indices[group.reference]
         self.steps.append(step)
 
     def _type(self, group: KeyGroup, keys: list[KeyPress], number: int) -> None:
-        index, observed, _ = self._before(group.state, None)
+        index, observed = self._before(group.state, None)
         if group.reference not in observed.indices:
-            index, observed, _ = self._observe(group.state)
+            index, observed = self._observe(group.state)
         reference = group.reference
         value = self._value_after(reference, group.state, number)
         entered = any(key.kind in _ENTERING for key in keys)
@@ -220,29 +230,32 @@ class Reader:
         return {"source": "parameter", "name": name}
 
     def _scroll(self, number: int, at: int, action: Document) -> None:
-        found = self._scrolled(number)
         if self._press:
             self._press.scrolled = True
+        self._scroller_moving = True
+        self._follow_scroll(number, at)
+
+    def _follow_scroll(self, number: int, at: int) -> None:
+        found = self._scrolled(number)
         if found is None:
             return
         reference, delta = found
+        last = self.steps[-1] if self.steps else None
+        # The scrolling of keys is told by their own step.
+        if not self._keys:
+            if last and last["action"] == "scroll" and self._scroller == reference:
+                last["dy"] += delta
+                last["until"] = max(last["until"], at)
+            else:
+                started = self._press.at if self._press else at
+                self._append_scroll(number, started, at, reference, delta)
         if reference is not None:
             self._offsets[reference] = self._offsets.get(reference, 0) + delta
-        if self._keys:
-            # The keys that scrolled are told by their own step.
-            return
-        last = self.steps[-1] if self.steps else None
-        if last and last["action"] == "scroll" and self._scroller == reference:
-            last["dy"] += delta
-            last["until"] = at
-            return
-        started = self._press.at if self._press else at
-        self._append_scroll(number, started, at, reference, delta)
 
     def _append_scroll(
         self, number: int, at: int, until: int, reference: int | None, delta: int
     ) -> None:
-        index, observed, _ = self._before(number, None)
+        index, observed = self._before(number, None)
         step: Document = {
             "action": "scroll",
             "at": at,
@@ -257,35 +270,28 @@ class Reader:
         self.steps.append(step)
 
     def _scrolled(self, number: int) -> tuple[int | None, int] | None:
-        """The scrolled element (None is the page) and by how much, from what moved inside it."""
-        now = dict(_tops(self.states[number]["dom"], None))
+        """The element whose content moved as one (None is the page), and how far up in pixels."""
+        now = self.states[number]["dom"]
         for before in range(number - 1, max(-1, number - 1 - SCROLL_LOOKBACK), -1):
-            for reference, (top, parent) in _tops(self.states[before]["dom"], None):
-                if reference not in now or now[reference][1] != parent:
-                    continue
-                delta = round(top - now[reference][0])
-                if delta:
-                    return parent, delta
+            found = moved_as_one(self.states[before]["dom"], now)
+            if found:
+                return found
         return None
 
-    def _before(self, number: int, target: Node | None) -> tuple[int, Observed, Node | None]:
+    def _before(self, number: int, target: Node | None) -> tuple[int, Observed]:
         """Observation before the event `number`, holding the target where there is one."""
-        index, observed, nodes = self._observe(max(0, number - 1))
-        if target is None:
-            return index, observed, None
-        if target["ref"] not in observed.indices:
-            index, observed, nodes = self._observe(number)
-        node = nodes.get(target["ref"]) if target["ref"] in observed.indices else None
-        return index, observed, node
+        index, observed = self._observe(max(0, number - 1))
+        if target is not None and target["ref"] not in observed.indices:
+            return self._observe(number)
+        return index, observed
 
-    def _observe(self, number: int) -> tuple[int, Observed, dict[int, Node]]:
-        dom = self.states[number]["dom"]
-        observed = observe(dom, self._offsets)
+    def _observe(self, number: int) -> tuple[int, Observed]:
+        observed = observe(self.states[number]["dom"], self._offsets)
         key = observed.key()
         if key not in self._known:
             self._known[key] = len(self.observations)
             self.observations.append(observed)
-        return self._known[key], observed, {node["ref"]: node for node in nodes_of(dom)}
+        return self._known[key], observed
 
 
 _HANDLERS = {
@@ -299,38 +305,6 @@ _HANDLERS = {
 """Clicks and double clicks repeat what their presses said, or come from a label or a key."""
 
 _ENTERING = (KeyKind.CHARACTER, KeyKind.BACKSPACE, KeyKind.DELETE)
-
-
-def nodes_of(dom: Node) -> Iterator[Node]:
-    """Every node of a DOM."""
-    waiting = [dom]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(node.get("children", ()))
-
-
-def target_of(dom: Node) -> Node | None:
-    """The node an event was sent to."""
-    return next((node for node in nodes_of(dom) if node.get("recordingTarget")), None)
-
-
-def focus_of(dom: Node) -> Node | None:
-    """The node that has the keyboard, unless it is the page itself."""
-    for node in nodes_of(dom):
-        if node.get("focused"):
-            return node if node["tag"] != "BODY" else None
-    return None
-
-
-def _tops(node: Node, parent: int | None) -> Iterator[tuple[int, tuple[float, int | None]]]:
-    """Every lasting node's top and parent, outer nodes first."""
-    waiting = [(node, parent)]
-    while waiting:
-        node, parent = waiting.pop()
-        if node["ref"] >= 0:
-            yield node["ref"], (node["top"], parent)
-        waiting.extend((child, node["ref"]) for child in node.get("children", ()))
 
 
 def _keys_part(keys: list[KeyPress]) -> Document:
