@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lam_core.schema import Navigate, Page, Workflow
+from lam_core.observation import Page
+from lam_core.schema import Workflow
+from lam_core.steps import Navigate
 
 PATH = Path(__file__).parent / "blocklist.txt"
 

@@ -36,7 +36,7 @@ class Workflow(models.Model):
     task = models.CharField(max_length=120, blank=True)
     source = models.CharField(max_length=32)
     site = models.CharField(max_length=253, blank=True)
-    shape_key = models.CharField(max_length=80, blank=True)
+    shape_key = models.CharField(max_length=160, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
     body_digest = models.CharField(max_length=66, blank=True)
     body_bytes = models.PositiveIntegerField()
@@ -109,6 +109,7 @@ class Verdict(models.Model):
     verified_actions = models.PositiveIntegerField()
     score = models.PositiveIntegerField()
     goal = models.CharField(max_length=16)
+    demo = models.BooleanField(default=False, help_text="by a release for demonstrations only")
     assessed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

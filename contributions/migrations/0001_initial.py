@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('task', models.CharField(blank=True, max_length=120)),
                 ('source', models.CharField(max_length=32)),
                 ('site', models.CharField(blank=True, max_length=253)),
-                ('shape_key', models.CharField(blank=True, max_length=80)),
+                ('shape_key', models.CharField(blank=True, max_length=160)),
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('body_digest', models.CharField(blank=True, max_length=66)),
                 ('body_bytes', models.PositiveIntegerField()),
@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                 ('verified_actions', models.PositiveIntegerField()),
                 ('score', models.PositiveIntegerField()),
                 ('goal', models.CharField(max_length=16)),
+                ('demo', models.BooleanField(default=False, help_text='by a release for demonstrations only')),
                 ('assessed_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={

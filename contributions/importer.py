@@ -1,0 +1,186 @@
+"""Import of recordings by an operator, over HTTP: one sitting is one contributor with a wallet.
+
+Sittings are independent, so they are spread over processes. Ids of workflows come from names of
+recordings and wallets from a mnemonic, so that an import that broke off goes on where it was.
+"""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from eth_account import Account
+
+from contributions import hd_wallets
+from contributions.operator_client import OperatorClient, Refused
+from lam_core import miniwob
+from lam_core.schema import Source
+
+TIMEOUT_SECONDS = 60
+# Recordings that the project made itself with scripted input, in the same format.
+SAMPLES = Path(miniwob.__file__).with_name("samples")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to import, whence and whither. `base_url` is the site's, without /api/v1."""
+
+    recordings: Path
+    base_url: str
+    invite: str
+    operator_key: bytes = field(repr=False)
+    mnemonic_file: Path
+    source: Source = Source.MINIWOB
+    concurrency: int = 2
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording: created, duplicate, or refused with a reason."""
+
+    name: str
+    result: str
+    reason: str = ""
+
+
+@dataclass
+class Summary:
+    """Counts of an import."""
+
+    contributors: int = 0
+    created: int = 0
+    duplicates: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """Recordings looked at."""
+        return self.created + self.duplicates + self.refused.total()
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one recording."""
+        if outcome.result == "created":
+            self.created += 1
+        elif outcome.result == "duplicate":
+            self.duplicates += 1
+        else:
+            self.refused[outcome.reason] += 1
+
+
+def found(plan: Plan) -> list[miniwob.Recording]:
+    """The recordings of a plan. Raises FileNotFoundError when there are none."""
+    recordings = list(miniwob.iter_recordings(plan.recordings))[: plan.limit]
+    if not recordings:
+        raise FileNotFoundError(f"There are no recordings in {plan.recordings}.")
+    return recordings
+
+
+def import_recordings(
+    plan: Plan, *, progress: Callable[[Outcome], None] = lambda outcome: None
+) -> Summary:
+    """Import all recordings of a plan; `progress` is called with each outcome.
+
+    Raises FileNotFoundError, MnemonicOpen, ServiceUnreachable, Refused (a sign-in, for instance
+    for want of invites). What was imported before stays, and the next run goes on.
+    """
+    sittings, nameless = _by_sitting(found(plan))
+    summary = Summary(contributors=len(sittings))
+    for outcome in nameless:
+        summary.add(outcome)
+        progress(outcome)
+    for outcomes in _spread(plan, sittings):
+        for outcome in outcomes:
+            summary.add(outcome)
+            progress(outcome)
+    return summary
+
+
+def _by_sitting(
+    recordings: Sequence[miniwob.Recording],
+) -> tuple[dict[str, list[miniwob.Recording]], list[Outcome]]:
+    sittings: dict[str, list[miniwob.Recording]] = {}
+    nameless = []
+    for recording in recordings:
+        try:
+            sittings.setdefault(recording.sitting, []).append(recording)
+        except miniwob.RecordingError as error:
+            nameless.append(Outcome(recording.name, "refused", error.reason))
+    return sittings, nameless
+
+
+def _spread(plan: Plan, sittings: dict[str, list[miniwob.Recording]]) -> Iterator[list[Outcome]]:
+    """Outcomes of each sitting as its process finishes with it."""
+    words = hd_wallets.mnemonic(plan.mnemonic_file)
+    numbers = hd_wallets.indices(plan.mnemonic_file.with_name("sittings.json"), sittings)
+    # Spawned, not forked: a child inherits no connection and no thread.
+    with ProcessPoolExecutor(
+        plan.concurrency,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_Worker.start,
+        initargs=(plan, words),
+    ) as pool:
+        waiting: set[Future[list[Outcome]]] = {
+            pool.submit(_import_sitting, numbers[sitting], recordings)
+            for sitting, recordings in sorted(sittings.items())
+        }
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Worker:
+    """What a process keeps between sittings: the plan, and one connection to the service."""
+
+    plan: Plan
+    words: str
+    http: httpx.Client
+
+    @classmethod
+    def start(cls, plan: Plan, words: str) -> None:
+        cls.plan = plan
+        cls.words = words
+        cls.http = httpx.Client(
+            base_url=plan.base_url.rstrip("/") + "/api/v1/", timeout=TIMEOUT_SECONDS
+        )
+
+
+def _import_sitting(number: int, recordings: list[miniwob.Recording]) -> list[Outcome]:
+    plan = _Worker.plan
+    account = hd_wallets.accounts(_Worker.words, [number])[number]
+    client = OperatorClient(_Worker.http)
+    client.sign_in(account, invite=plan.invite)
+    client.give_consent()
+    known = client.submitted()
+    outcomes = []
+    for recording in recordings:
+        if miniwob.workflow_id(recording.name, plan.source) in known:
+            outcomes.append(Outcome(recording.name, "duplicate"))
+        else:
+            outcomes.append(_import_recording(client, plan, recording))
+    client.sign_out()
+    return outcomes
+
+
+def _import_recording(client: OperatorClient, plan: Plan, recording: miniwob.Recording) -> Outcome:
+    try:
+        content = recording.read()
+        workflow = miniwob.convert(
+            content, task=recording.task, name=recording.name, source=plan.source
+        )
+        operator = Account.from_key(plan.operator_key)
+        attestation = client.attest(operator, workflow, success=miniwob.success(content))
+        created = client.submit(workflow, attestation)
+    except miniwob.RecordingError as error:
+        return Outcome(recording.name, "refused", str(error.reason))
+    except Refused as error:
+        return Outcome(recording.name, "refused", error.code or str(error.status))
+    return Outcome(recording.name, "created" if created else "duplicate")
