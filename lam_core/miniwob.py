@@ -130,7 +130,8 @@ def convert(
 ) -> Workflow:
     """Make a workflow of a recording of `task` called `name` (unique in its data set).
 
-    Raises RecordingError, whose reason says why not.
+    A recording marked `scripted` is a sample, whatever `source` says. Raises RecordingError,
+    whose reason says why not.
     """
     if task not in TASKS:
         raise RecordingError(RecordingProblem.UNKNOWN_TASK, f"{task!r} has no page")
@@ -140,11 +141,12 @@ def convert(
         reader.read()
     except TooLarge as error:
         raise RecordingError(RecordingProblem.TOO_LARGE, str(error)) from error
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         _malformed(f"{type(error).__name__} {error}")
     if not reader.steps:
         raise RecordingError(RecordingProblem.NO_ACTION, "nothing was done")
-    return _workflow(reader, task, name, Source(source))
+    made_by = Source.SAMPLE if recording.get("scripted") else Source(source)
+    return _workflow(reader, task, name, made_by)
 
 
 def _checked(recording: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
@@ -158,7 +160,7 @@ def _checked(recording: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
     before = 0
     for number, state in enumerate(states):
         time = state.get("time") if isinstance(state, dict) else None
-        if type(time) is not int or "action" not in state or not isinstance(state["dom"], dict):
+        if type(time) is not int or "action" not in state or not isinstance(state.get("dom"), dict):
             _malformed(f"states[{number}] lacks time, action or dom")
         if time < before:
             detail = f"states[{number}].time is {time} after {before}"

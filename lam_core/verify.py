@@ -27,7 +27,7 @@ from lam_core.release import (
     load_release,
 )
 from lam_core.schema import Source, Workflow
-from lam_core.steps import AnyStep, Click, Drag, Type
+from lam_core.steps import AnyStep, Click, Drag, Navigate, Scroll, Tab, Type
 from lam_core.trace import Trace, TraceError, gaps, shape_key, trace
 
 __all__ = [
@@ -210,7 +210,7 @@ def _structure(
     if len(steps) < rules.min_actions:
         yield _Finding(Reason.NO_ACTION, len(steps), rules.min_actions)
     required = workflow.source in rules.trusted_events_required
-    if any(step.trusted is False or (required and not step.trusted) for step in workflow.steps):
+    if any(step.trusted is False or (required and _unsaid(step)) for step in workflow.steps):
         yield _Finding(Reason.UNTRUSTED, 0, 1)
     hits = [_hits(workflow, step, rules.press_tolerance_pixels) for step in _pressed(steps)]
     share = 1000 * fmean(hits) if hits else 1000
@@ -288,6 +288,11 @@ def _nearest(
 def _variation_per_mille(values: Sequence[int]) -> float:
     mean = fmean(values)
     return 1000 * pstdev(values) / mean if mean else 0.0
+
+
+def _unsaid(step: AnyStep) -> bool:
+    """Whether a step made by input events does not say that they were trusted."""
+    return step.trusted is None and not isinstance(step, Scroll | Navigate | Tab)
 
 
 def _untypical_per_mille(values: Sequence[int], tolerance_per_mille: int) -> float:
