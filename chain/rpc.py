@@ -123,7 +123,9 @@ def parse_log(value: dict[str, Any]) -> RawLog:
 
 
 def _error(error: dict[str, Any]) -> RpcError:
-    code, message = int(error.get("code", 0)), str(error.get("message", ""))
+    # Some nodes put the raw revert data into the message.
+    message = "".join(c for c in str(error.get("message", "")) if c.isprintable())
+    code = int(error.get("code", 0))
     data = error.get("data")
     # Some nodes wrap the revert data in an object.
     if isinstance(data, dict):

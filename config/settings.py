@@ -140,7 +140,14 @@ CHAIN_FINALITY_DEPTH = int(ENV["CHAIN_FINALITY_DEPTH"]) if "CHAIN_FINALITY_DEPTH
 # A transaction that waits longer gets a variant with higher fees.
 CHAIN_BUMP_SECONDS = float(ENV.get("CHAIN_BUMP_SECONDS", "30"))
 # Each consumes finalized logs under its own cursor, in this order.
-PROJECTIONS = ["points.claims.project", "governance.project.project"]
+PROJECTIONS = [
+    "points.claims.project",
+    "governance.project.project",
+    "governance.project.adoptions",
+]
+# What the relayer pays for on behalf of users.
+RELAY_CALLS_PER_DAY = int(ENV.get("LAM_RELAY_CALLS_PER_DAY", "50"))
+RELAY_GAS_MAX = int(ENV.get("LAM_RELAY_GAS_MAX", "1000000"))
 
 # Private files outside PostgreSQL, and published ones.
 KEY_STORE_DIR = Path(ENV.get("LAM_KEY_STORE_DIR", DATA_DIR / "keystore"))

@@ -1,5 +1,41 @@
-"""Routes of proposals, votes, delegates and policies, under /api/v1/."""
+"""Routes of proposals, votes, delegates, documents and relayed calls, under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path, register_converter
 
-urlpatterns: list[URLPattern] = []
+from governance import api
+
+
+class Uint256:
+    """A decimal integer of at most 78 digits."""
+
+    regex = "[0-9]{1,78}"
+
+    def to_python(self, value: str) -> int:
+        """The integer."""
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        """Decimal."""
+        return str(value)
+
+
+register_converter(Uint256, "uint256")
+
+urlpatterns = [
+    path("proposals", api.Proposals.as_view()),
+    path("proposals/calldata", api.ProposalCalldata.as_view()),
+    path("proposals/<uint256:proposal_id>", api.ProposalView.as_view()),
+    path("proposals/<uint256:proposal_id>/queue", api.QueueProposal.as_view()),
+    path("proposals/<uint256:proposal_id>/execute", api.ExecuteProposal.as_view()),
+    path("votes", api.Votes.as_view()),
+    path("votes/typed-data", api.VoteTypedData.as_view()),
+    path("votes/relay", api.VoteRelay.as_view()),
+    path("delegates", api.Delegates.as_view()),
+    path("delegates/<str:address>", api.DelegateView.as_view()),
+    path("delegations/typed-data", api.DelegationTypedData.as_view()),
+    path("delegations/relay", api.DelegationRelay.as_view()),
+    path("policies", api.Policies.as_view()),
+    path("policies/<str:document_hash>", api.PolicyView.as_view()),
+    path("adoptions", api.Adoptions.as_view()),
+    path("relays/<int:intent_id>", api.Relays.as_view()),
+]

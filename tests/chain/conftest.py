@@ -90,11 +90,13 @@ def emitter(node: embedded.Anvil, settings, tmp_path, monkeypatch) -> Iterator[E
     artifact = {"contractName": "Emitter", "abi": EMITTER_ABI, "bytecode": "0x"}
     (tmp_path / "abi" / "Emitter.json").write_text(json.dumps(artifact))
     monkeypatch.setattr(abi, "ABI_DIR", tmp_path / "abi")
+    abi.all_errors.cache_clear()
     settings.ETH_RPC_URL = node.url
     settings.DEPLOYMENT_PATH = tmp_path / "deployment.json"
     settings.DEPLOYMENT_PATH.write_text(json.dumps(manifest))
     settings.PROJECTIONS = []
     yield Emitter(node.url, address, payer)
+    abi.all_errors.cache_clear()
     embedded.rpc(node.url, "evm_revert", snapshot)
 
 
