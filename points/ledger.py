@@ -193,10 +193,10 @@ def entry_digest(
     epoch: int,
     posted_at: datetime,
     inputs: dict[str, Any],
-    lines: Iterable[tuple[int, int, int, int]],
+    lines: Iterable[tuple[str, int, int, int]],
     salt: bytes,
 ) -> bytes:
-    """SHA-256 of an entry's canonical content; lines are (account, unit, category, amount).
+    """SHA-256 of an entry's canonical content; lines are (account's code, unit, category, amount).
 
     The salt keeps someone who knows an entry's leaf in the ledger tree from guessing its content.
     """
@@ -205,7 +205,7 @@ def entry_digest(
         "inputs": inputs,
         "kind": str(kind),
         "lines": [
-            [int(account), int(unit), int(category), str(amount)]
+            [account, int(unit), int(category), str(amount)]
             for account, unit, category, amount in lines
         ],
         "posted_at": _timestamp(posted_at),
@@ -216,6 +216,18 @@ def entry_digest(
 
 def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def account_codes(accounts: Iterable[int]) -> dict[int, str]:
+    """What stands for an account in a digest: independent of row ids, which a rolled back
+    transaction uses up."""
+    rows = Account.objects.filter(pk__in={int(each) for each in accounts})
+    return {
+        pk: f"{kind}:{name or address or user}"
+        for pk, kind, name, address, user in rows.values_list(
+            "pk", "kind", "name", "address", "user_id"
+        )
+    }
 
 
 def _accounts_by_user(user_ids: Sequence[int], kind: AccountKind) -> dict[int, int]:
@@ -250,7 +262,11 @@ CHUNK = 2000
 def _insert(drafts: Sequence[Draft]) -> list[int]:
     salts = {number: _epoch_salt(number) for number in {draft.epoch for draft in drafts}}
     now = timezone.now()
+    codes = account_codes(line.account for draft in drafts for line in draft.lines)
     with connection.cursor() as cursor:
+        for number in sorted(salts):
+            # Before the insert, whose triggers lock balances: closing waits for the epoch's lock.
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [EPOCH_LOCK, number])
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence('points_entry', 'id')) "
             "FROM generate_series(1, %s)",
@@ -259,12 +275,16 @@ def _insert(drafts: Sequence[Draft]) -> list[int]:
         ids = [row[0] for row in cursor.fetchall()]
         for start in range(0, len(drafts), CHUNK):
             part = drafts[start : start + CHUNK]
-            cursor.execute(INSERT, _columns(ids[start : start + CHUNK], part, salts, now))
+            cursor.execute(INSERT, _columns(ids[start : start + CHUNK], part, salts, codes, now))
     return ids
 
 
 def _columns(
-    ids: Sequence[int], drafts: Sequence[Draft], salts: dict[int, bytes], now: datetime
+    ids: Sequence[int],
+    drafts: Sequence[Draft],
+    salts: dict[int, bytes],
+    codes: dict[int, str],
+    now: datetime,
 ) -> list[list[Any]]:
     """The parameters of INSERT, one list a column."""
     entries, keys, rows = [], [], []
@@ -279,7 +299,10 @@ def _columns(
             epoch=draft.epoch,
             posted_at=posted_at,
             inputs=draft.inputs,
-            lines=[(line.account, line.unit, line.category, line.amount) for line in lines],
+            lines=[
+                (codes.get(line.account, ""), line.unit, line.category, line.amount)
+                for line in lines
+            ],
             salt=salt,
         )
         inputs = json.dumps(draft.inputs)

@@ -14,6 +14,8 @@ from points.keccak import Bytes, hash_parents, keccak_rows
 
 LEAF_ENCODING = ("address", "uint256")
 UINT256_MAX = 2**256 - 1
+EMPTY_ROOT = "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+"""The root of a tree without leaves: Keccak-256 of nothing. Nobody can prove anything under it."""
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 

@@ -43,6 +43,7 @@ class SystemAccount(enum.IntEnum):
     RECEIVABLE = 6
     EMISSION = 11
     CLAIMED = 12
+    EXPIRED = 13
 
     @property
     def unit(self) -> Unit:
@@ -66,6 +67,7 @@ class Category(models.IntegerChoices):
     CONVERTED = 8, "converted to LAM"
     ALLOCATED = 9, "LAM allocated"
     CLAIMED = 10, "LAM claimed"
+    EXPIRED = 11, "LAM not claimed in time"
 
 
 class EntryKind(models.TextChoices):
@@ -77,6 +79,7 @@ class EntryKind(models.TextChoices):
     CARRY = "carry", "points carried to the next epoch"
     CONVERSION = "conversion", "points converted to LAM"
     CLAIM = "claim", "LAM claimed on chain"
+    EXPIRY = "expiry", "LAM expired to the treasury"
 
 
 class Account(models.Model):
@@ -150,10 +153,13 @@ class Epoch(models.Model):
     opened_at = models.DateTimeField()
     closing_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    chain_id = models.BigIntegerField(default=0, help_text="Where its root goes; 0: nowhere.")
+    distributor = AddressField(blank=True, default="")
     ledger_root = HashField(blank=True, default="")
     root = HashField(blank=True, default="")
     bundle_hash = HashField(blank=True, default="")
     millipoints = models.BigIntegerField(default=0, help_text="Converted to LAM at the close.")
+    emission_limit_wei = WeiField(default=0, help_text="What the schedule allowed.")
     emission_wei = WeiField(default=0, help_text="Allocated in this epoch.")
     total_wei = WeiField(default=0, help_text="Allocated in all epochs up to this one.")
     accounts = models.PositiveIntegerField(default=0, help_text="Paid in this epoch.")
@@ -273,6 +279,34 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
+class CapUsage(models.Model):
+    """How much of a cap a person has used: of a day's work, or of an epoch's referrals.
+
+    Apart from the journal: the row is locked while an entry under the cap is computed. Withdrawing
+    work does not give the cap back.
+    """
+
+    class Kind(models.TextChoices):
+        """Which cap."""
+
+        DAY = "day", "work received on a day"
+        REFERRAL = "referral", "referrals in an epoch"
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    period = models.PositiveBigIntegerField(help_text="Days since 1970 UTC, or epoch number.")
+    millipoints = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "user", "period"], name="cap_usage_once"),
+            models.CheckConstraint(condition=Q(millipoints__gte=0), name="cap_usage_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.period} of {self.user_id}"
+
+
 class Seal(models.Model):
     """An entry's place in the tamper-evident chain, without gaps.
 
@@ -389,13 +423,27 @@ class RootVeto(_ChainEvent):
         return f"root of epoch {self.epoch_number} vetoed"
 
 
+class EmissionLimit(_ChainEvent):
+    """EmissionLimited: a vote lowered the emission from an epoch on."""
+
+    from_epoch = models.PositiveBigIntegerField(db_index=True)
+    limit_wei = WeiField()
+
+    def __str__(self) -> str:
+        return f"at most {self.limit_wei} wei from epoch {self.from_epoch}"
+
+
 class Claim(_ChainEvent):
-    """Claimed: an address was paid. `amount_wei` is this payment, `cumulative_wei` all of them."""
+    """Claimed: an address was paid. `amount_wei` is this payment, `cumulative_wei` all of them.
+
+    Expired counts as one: it uses up the allocation, only that the treasury is paid.
+    """
 
     account = AddressField(db_index=True)
     recipient = AddressField()
     amount_wei = WeiField()
     cumulative_wei = WeiField()
+    expired = models.BooleanField(default=False)
     entry = models.ForeignKey(
         Entry, models.PROTECT, null=True, blank=True, related_name="claims",
         help_text="Null when the ledger has no such allocation: reconciliation names it.",

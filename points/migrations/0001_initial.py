@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             name='Entry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('settlement', 'verified workflow'), ('reversal', 'withdrawn workflow'), ('use', 'automation run'), ('carry', 'points carried to the next epoch'), ('conversion', 'points converted to LAM'), ('claim', 'LAM claimed on chain')], max_length=12)),
+                ('kind', models.CharField(choices=[('settlement', 'verified workflow'), ('reversal', 'withdrawn workflow'), ('use', 'automation run'), ('carry', 'points carried to the next epoch'), ('conversion', 'points converted to LAM'), ('claim', 'LAM claimed on chain'), ('expiry', 'LAM expired to the treasury')], max_length=12)),
                 ('posted_at', models.DateTimeField()),
                 ('inputs', models.JSONField(default=dict, help_text='What the amounts were computed from.')),
                 ('line_count', models.PositiveIntegerField()),
@@ -42,6 +42,34 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name_plural': 'entries',
+            },
+        ),
+        migrations.CreateModel(
+            name='CapUsage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('day', 'work received on a day'), ('referral', 'referrals in an epoch')], max_length=8)),
+                ('period', models.PositiveBigIntegerField(help_text='Days since 1970 UTC, or epoch number.')),
+                ('millipoints', models.BigIntegerField(default=0)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='EmissionLimit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('chain_id', models.BigIntegerField()),
+                ('block_number', models.BigIntegerField()),
+                ('block_hash', chain.fields.HashField(max_length=66)),
+                ('log_index', models.PositiveIntegerField()),
+                ('transaction_hash', chain.fields.HashField(max_length=66)),
+                ('at', models.DateTimeField(help_text='Time of the block.')),
+                ('from_epoch', models.PositiveBigIntegerField(db_index=True)),
+                ('limit_wei', chain.fields.WeiField(decimal_places=0, max_digits=78)),
+            ],
+            options={
+                'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('chain_id', 'block_hash', 'log_index'), name='emissionlimit_log_once')],
             },
         ),
         migrations.CreateModel(
@@ -66,6 +94,7 @@ class Migration(migrations.Migration):
                 ('recipient', chain.fields.AddressField(max_length=42)),
                 ('amount_wei', chain.fields.WeiField(decimal_places=0, max_digits=78)),
                 ('cumulative_wei', chain.fields.WeiField(decimal_places=0, max_digits=78)),
+                ('expired', models.BooleanField(default=False)),
                 ('entry', models.ForeignKey(blank=True, help_text='Null when the ledger has no such allocation: reconciliation names it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='claims', to='points.entry')),
             ],
             options={
@@ -82,10 +111,13 @@ class Migration(migrations.Migration):
                 ('opened_at', models.DateTimeField()),
                 ('closing_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('chain_id', models.BigIntegerField(default=0, help_text='Where its root goes; 0: nowhere.')),
+                ('distributor', chain.fields.AddressField(blank=True, default='', max_length=42)),
                 ('ledger_root', chain.fields.HashField(blank=True, default='', max_length=66)),
                 ('root', chain.fields.HashField(blank=True, default='', max_length=66)),
                 ('bundle_hash', chain.fields.HashField(blank=True, default='', max_length=66)),
                 ('millipoints', models.BigIntegerField(default=0, help_text='Converted to LAM at the close.')),
+                ('emission_limit_wei', chain.fields.WeiField(decimal_places=0, default=0, help_text='What the schedule allowed.', max_digits=78)),
                 ('emission_wei', chain.fields.WeiField(decimal_places=0, default=0, help_text='Allocated in this epoch.', max_digits=78)),
                 ('total_wei', chain.fields.WeiField(decimal_places=0, default=0, help_text='Allocated in all epochs up to this one.', max_digits=78)),
                 ('accounts', models.PositiveIntegerField(default=0, help_text='Paid in this epoch.')),
@@ -131,7 +163,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveIntegerField()),
                 ('unit', models.PositiveSmallIntegerField(choices=[(1, 'Millipoints'), (2, 'LAM wei')])),
-                ('category', models.PositiveSmallIntegerField(choices=[(1, 'verified work'), (2, 'work of people they brought'), (3, 'runs of their automations'), (4, 'automations they ran'), (5, 'work withdrawn'), (6, 'owed from reversed work'), (7, 'carried from another epoch'), (8, 'converted to LAM'), (9, 'LAM allocated'), (10, 'LAM claimed')])),
+                ('category', models.PositiveSmallIntegerField(choices=[(1, 'verified work'), (2, 'work of people they brought'), (3, 'runs of their automations'), (4, 'automations they ran'), (5, 'work withdrawn'), (6, 'owed from reversed work'), (7, 'carried from another epoch'), (8, 'converted to LAM'), (9, 'LAM allocated'), (10, 'LAM claimed'), (11, 'LAM not claimed in time')])),
                 ('epoch_number', models.PositiveBigIntegerField()),
                 ('amount', chain.fields.WeiField(decimal_places=0, max_digits=78)),
                 ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='lines', to='points.account')),
@@ -241,6 +273,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='account',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('address', ''), ('id__lt', 1000), ('kind', 'system'), ('user', None)), models.Q(('address', ''), ('id__gte', 1000), ('kind__in', ['points', 'owed']), ('unit', 1), ('user__isnull', False)), models.Q(('address__regex', '^0x[0-9a-fA-F]{40}$'), ('id__gte', 1000), ('kind', 'lam'), ('unit', 2), ('user', None)), _connector='OR'), name='account_owner'),
+        ),
+        migrations.AddConstraint(
+            model_name='capusage',
+            constraint=models.UniqueConstraint(fields=('kind', 'user', 'period'), name='cap_usage_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='capusage',
+            constraint=models.CheckConstraint(condition=models.Q(('millipoints__gte', 0)), name='cap_usage_not_negative'),
         ),
         migrations.AddField(
             model_name='idempotencykey',

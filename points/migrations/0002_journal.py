@@ -44,7 +44,13 @@ END $$;
 
 CREATE FUNCTION points_check_lines() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    number bigint;
 BEGIN
+    -- The epoch's lock before any balance's, as everywhere.
+    FOR number IN SELECT DISTINCT epoch_number FROM added ORDER BY 1 LOOP
+        PERFORM pg_advisory_xact_lock_shared(7411, number::int);
+    END LOOP;
     IF EXISTS (SELECT 1 FROM added GROUP BY entry_id, unit HAVING sum(amount) <> 0) THEN
         RAISE EXCEPTION 'points: an entry does not balance'
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'entry_balances';
@@ -173,7 +179,7 @@ ALTER TABLE points_account ALTER COLUMN id RESTART WITH 1000;
 INSERT INTO points_account (id, kind, unit, name, address) VALUES
     (1, 'system', 1, 'issuance', ''), (2, 'system', 1, 'converted', ''), (3, 'system', 1, 'carried', ''),
     (4, 'system', 1, 'burned', ''), (5, 'system', 1, 'ecosystem', ''), (6, 'system', 1, 'receivable', ''),
-    (11, 'system', 2, 'emission', ''), (12, 'system', 2, 'claimed', '');
+    (11, 'system', 2, 'emission', ''), (12, 'system', 2, 'claimed', ''), (13, 'system', 2, 'expired', '');
 """
 
 

@@ -276,7 +276,7 @@ def test_posting_takes_the_same_queries_for_one_and_for_many_lines(django_assert
     people = [make_account() for _ in range(6)]
     for count in (1, 6):
         lines = [Amount(each, 2, Category.REFERRAL) for each in people[:count]]
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(9):
             ledger.post(
                 kind=EntryKind.SETTLEMENT,
                 key=f"of {count}",

@@ -1,0 +1,223 @@
+"""Every row of the money tables checked against every other: what was altered is named.
+
+Stronger than what the triggers hold, because it also sees what someone with the owner's rights did.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from django.db.models import Count, F, Q, Sum
+
+from chain.rpc import Rpc
+from contributions.models import Verdict
+from points import reconcile, rewards, seal
+from points.ledger import account_codes, entry_digest
+from points.models import (
+    FIRST_PERSONAL_ACCOUNT,
+    Allocation,
+    Balance,
+    Category,
+    Entry,
+    EntryKind,
+    Epoch,
+    IdempotencyKey,
+    Line,
+    Seal,
+    SystemAccount,
+)
+from points.reconcile import Difference
+
+BATCH = 5_000
+
+
+def run(*, rpc: Rpc | None = None) -> list[Difference]:
+    """All differences: journal, seals, balances, verdicts, allocations, bundles, chain."""
+    found = [*_entries(), *_orphans(), *_seals(), *_roots(), *_balances(), *_verdicts()]
+    found += [*_allocations(), *_caps()]
+    return found + reconcile.differences(rpc=rpc)
+
+
+def _entries() -> Iterator[Difference]:
+    """Each entry's digest recomputed from its content and lines; each unit balances."""
+    last = 0
+    while batch := list(Entry.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        last = batch[-1].pk
+        lines = defaultdict(list)
+        for line in Line.objects.filter(entry__in=batch).order_by("entry_id", "position"):
+            lines[line.entry_id].append(line)
+        codes = account_codes(each.account_id for rows in lines.values() for each in rows)
+        for entry in batch:
+            yield from _entry(entry, lines[entry.pk], codes)
+
+
+def _entry(entry: Entry, lines: list[Line], codes: dict[int, str]) -> Iterator[Difference]:
+    where = f"entry {entry.pk}"
+    digest = entry_digest(
+        kind=entry.kind,
+        epoch=entry.epoch_id,
+        posted_at=entry.posted_at,
+        inputs=entry.inputs,
+        lines=[
+            (codes.get(each.account_id, ""), each.unit, each.category, each.amount)
+            for each in lines
+        ],
+        salt=bytes(entry.salt),
+    )
+    if digest != bytes(entry.digest):
+        yield Difference(where, "digest", bytes(entry.digest).hex(), digest.hex())
+    if [each.position for each in lines] != list(range(entry.line_count)):
+        yield Difference(where, "lines", f"{entry.line_count} in order", f"{len(lines)}")
+    if any(each.epoch_number != entry.epoch_id for each in lines):
+        yield Difference(where, "epoch of its lines", str(entry.epoch_id), "another")
+    sums: dict[int, int] = defaultdict(int)
+    for each in lines:
+        sums[each.unit] += each.amount
+    for unit, amount in sums.items():
+        if amount:
+            yield Difference(where, f"sum in unit {unit}", "0", str(amount))
+
+
+def _orphans() -> Iterator[Difference]:
+    for line in Line.objects.filter(entry_id__in=_missing_entries()):
+        yield Difference(f"line {line.pk}", "entry", str(line.entry_id), "none")
+    for entry in Entry.objects.filter(idempotency=None):
+        yield Difference(f"entry {entry.pk}", "idempotency key", "one", "none")
+    reversed_ = Entry.objects.filter(kind=EntryKind.REVERSAL)
+    for entry in reversed_.filter(Q(reverses=None) | Q(reverses__epoch_id__lt=F("epoch_id"))):
+        yield Difference(f"entry {entry.pk}", "reverses", "an entry of its epoch", "another")
+
+
+def _missing_entries() -> list[int]:
+    known = Entry.objects.values("pk")
+    return list(Line.objects.exclude(entry_id__in=known).values_list("entry_id", flat=True))
+
+
+def _seals() -> Iterator[Difference]:
+    """The chain recomputed from the first seal on, against the entries it covers."""
+    position, chain = 0, seal.GENESIS
+    for each in Seal.objects.order_by("position").select_related("entry").iterator():
+        where, position = f"seal {each.position}", position + 1
+        if each.position != position:
+            yield Difference(where, "position", str(position), str(each.position))
+            position = each.position
+        if bytes(each.digest) != bytes(each.entry.digest):
+            yield Difference(where, "digest", bytes(each.entry.digest).hex(), "another")
+        if each.epoch_number != each.entry.epoch_id:
+            yield Difference(where, "epoch", str(each.entry.epoch_id), str(each.epoch_number))
+        chain = seal.chain_after(chain, bytes(each.digest))
+        if chain != bytes(each.chain):
+            yield Difference(where, "chain", chain.hex(), bytes(each.chain).hex())
+            chain = bytes(each.chain)
+
+
+def _roots() -> Iterator[Difference]:
+    for epoch in Epoch.objects.filter(closed_at__isnull=False):
+        where = f"epoch {epoch.number}"
+        for entry in Entry.objects.filter(epoch=epoch, seal=None):
+            yield Difference(f"entry {entry.pk}", "seal", "one", "none")
+        if (root := seal.ledger_root(epoch.number)) != epoch.ledger_root:
+            yield Difference(where, "ledger root", epoch.ledger_root, root)
+
+
+def _balances() -> Iterator[Difference]:
+    """Kept balances against the sums of lines."""
+    sums = {
+        account: int(amount)
+        for account, amount in Line.objects.filter(account_id__gte=FIRST_PERSONAL_ACCOUNT)
+        .order_by()
+        .values_list("account_id")
+        .annotate(sum=Sum("amount"))
+    }
+    for account, amount in Balance.objects.values_list("account_id", "amount"):
+        if int(amount) != sums.pop(account, 0):
+            yield Difference(f"account {account}", "balance", "the sum of its lines", str(amount))
+    for account in sums:
+        yield Difference(f"account {account}", "balance", "a row", "none")
+
+
+def _verdicts() -> Iterator[Difference]:
+    """Each settlement rests on an accepted verdict and pays what it and the policy give."""
+    known = IdempotencyKey.objects.filter(
+        workflow__isnull=False, entry__kind=EntryKind.SETTLEMENT
+    ).select_related("entry", "workflow", "workflow__verdict")
+    for each in known.defer("workflow__ciphertext", "workflow__evidence").iterator():
+        verdict = Verdict.objects.filter(pk=each.workflow_id).first()
+        where = f"entry {each.entry_id}"
+        if verdict is None or not verdict.accepted:
+            yield Difference(where, "verdict", "accepted", "none or rejected")
+            continue
+        inputs = each.entry.inputs
+        for name, value in (
+            ("verified_actions", verdict.verified_actions),
+            ("score_bp", verdict.score),
+            ("release_hash", verdict.release_hash),
+        ):
+            if inputs.get(name) != value:
+                yield Difference(where, name, str(value), str(inputs.get(name)))
+        yield from _payment(each.entry)
+
+
+def _payment(entry: Entry) -> Iterator[Difference]:
+    inputs = entry.inputs
+    earned = rewards.policy_of(inputs["policy_hash"]).earned_millipoints(
+        verified_actions=inputs["verified_actions"],
+        platform=inputs["platform"],
+        epoch=entry.epoch_id,
+    )
+    if earned != inputs["earned_millipoints"]:
+        yield Difference(
+            f"entry {entry.pk}", "earned points", str(earned), str(inputs["earned_millipoints"])
+        )
+    paid = Line.objects.filter(
+        entry=entry, category=Category.WORK, account_id__gte=FIRST_PERSONAL_ACCOUNT
+    ).aggregate(sum=Sum("amount"))["sum"]
+    if int(paid or 0) != inputs["paid_millipoints"]:
+        yield Difference(f"entry {entry.pk}", "paid", str(inputs["paid_millipoints"]), str(paid))
+
+
+def _allocations() -> Iterator[Difference]:
+    """Each allocation against the lines of its conversion, and its sums over epochs."""
+    running: dict[int, int] = defaultdict(int)
+    rows = Allocation.objects.order_by("epoch_id", "pk").select_related("entry", "leaf")
+    for each in rows.iterator():
+        where = f"allocation {each.pk}"
+        running[each.leaf_id] += each.wei
+        if running[each.leaf_id] != each.cumulative_wei:
+            yield Difference(
+                where, "cumulative_wei", str(running[each.leaf_id]), str(each.cumulative_wei)
+            )
+        inputs = each.entry.inputs
+        given = (str(each.wei), each.millipoints, each.epoch_id)
+        if given != (inputs.get("wei"), inputs.get("millipoints"), each.entry.epoch_id):
+            yield Difference(where, "amounts", str(inputs), str(given))
+        if sum(each.categories.values()) != each.millipoints:
+            yield Difference(where, "categories", str(each.millipoints), str(each.categories))
+    converted = Entry.objects.filter(kind=EntryKind.CONVERSION, allocation=None)
+    for entry in converted:
+        yield Difference(f"entry {entry.pk}", "allocation", "one", "none")
+
+
+def _caps() -> Iterator[Difference]:
+    """No person's referral income of an epoch is above the policy's cap."""
+    lines = Line.objects.filter(category=Category.REFERRAL, account_id__gte=FIRST_PERSONAL_ACCOUNT)
+    sums = (
+        lines.order_by()
+        .values_list("account_id", "epoch_number")
+        .annotate(sum=Sum("amount"), count=Count("pk"))
+    )
+    policies = dict(Epoch.objects.values_list("number", "policy_hash"))
+    for account, epoch, amount, _ in sums:
+        cap = rewards.policy_of(policies[epoch]).referral.cap_millipoints_per_epoch
+        if amount > cap:
+            yield Difference(f"account {account}", f"referrals in {epoch}", f"≤ {cap}", str(amount))
+
+
+def system_balances() -> dict[str, int]:
+    """What stands on the platform's own accounts, in their units, by name."""
+    sums = dict(
+        Line.objects.filter(account_id__lt=FIRST_PERSONAL_ACCOUNT)
+        .order_by()
+        .values_list("account_id")
+        .annotate(sum=Sum("amount"))
+    )
+    return {account.name.lower(): int(sums.get(account, 0)) for account in SystemAccount}

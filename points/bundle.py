@@ -1,0 +1,235 @@
+"""The public record of an epoch: everything a stranger needs to recompute who got how much LAM.
+
+A directory of canonical JSON files and a manifest of their hashes. The manifest's content hash is
+what goes on chain. The same ledger and policy give the same bytes anywhere. Pure: no Django.
+
+`nodes.bin` beside them, outside the hash, is the tree as an array, for serving proofs.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lam_core.canonical import canonical_json, digest_bytes
+from points.merkle import EMPTY_ROOT, MerkleTree, Value
+
+FILES = ("allocations.json", "policy.json", "totals.json", "tree.json")
+NODES = "nodes.bin"
+VERSION = 1
+
+
+class BundleError(ValueError):
+    """A bundle can't be read: the file and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One leaf: what this epoch gave an address (amounts may be 0) and all epochs together."""
+
+    address: str
+    leaf: int
+    categories: dict[str, int]
+    millipoints: int
+    wei: int
+    cumulative_wei: int
+
+    @property
+    def value(self) -> Value:
+        """As the tree holds it."""
+        return Value(self.address, self.cumulative_wei)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an epoch's totals say besides the sums over its rows. `source_totals_wei` is cumulative:
+    emission, marketplace, bounties."""
+
+    epoch: int
+    policy_hash: str
+    release_hash: str
+    ledger_root: str
+    closing_at: str
+    emission_limit_wei: int
+    total_wei: int
+    source_totals_wei: tuple[int, int, int]
+    chain_id: int
+    distributor: str
+    previous_bundle_hash: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A written bundle: its hash, its tree's root and where it lies."""
+
+    hash: str
+    root: str
+    path: Path
+
+
+def write(folder: Path, *, header: Header, policy: dict[str, Any], rows: Sequence[Row]) -> Bundle:
+    """Write an epoch's bundle as `folder/epoch-N`, replacing what an interrupted run left there.
+
+    Rows are in the order of their leaves, without gaps. The directory appears complete or not at
+    all, except that a replacement is briefly absent.
+    """
+    tree = MerkleTree.of([row.value for row in rows]) if rows else None
+    root = tree.root if tree else EMPTY_ROOT
+    files = {
+        "allocations.json": _allocations(rows),
+        "policy.json": canonical_json(policy),
+        "totals.json": canonical_json(_totals(header, rows, root)),
+        "tree.json": tree.dump([row.value for row in rows]) if tree else b"null",
+    }
+    manifest = canonical_json(_manifest(header, files))
+    folder.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".epoch-{header.epoch}-", dir=folder))
+    with _removed_on_error(building):
+        for name, content in {**files, "manifest.json": manifest}.items():
+            _store(building / name, content)
+        _store(building / NODES, tree.nodes.tobytes() if tree else b"")
+        building.chmod(0o755)
+        target = path_of(folder, header.epoch)
+        shutil.rmtree(target, ignore_errors=True)
+        building.rename(target)
+    _sync(folder)
+    return Bundle(digest_bytes(manifest), root, target)
+
+
+def path_of(folder: Path, epoch: int) -> Path:
+    """Where the bundle of an epoch lies."""
+    return folder / f"epoch-{epoch}"
+
+
+def read_json(path: Path, name: str) -> Any:
+    """One file of a bundle, parsed. Raises BundleError."""
+    try:
+        return json.loads((path / name).read_bytes())
+    except FileNotFoundError:
+        raise BundleError(f"{name} is missing") from None
+    except ValueError as error:
+        raise BundleError(f"{name} is not JSON: {error}") from None
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The allocations of a bundle. Raises BundleError naming the row."""
+    rows = []
+    for position, row in enumerate(read_json(path, "allocations.json")):
+        try:
+            rows.append(
+                Row(
+                    address=row["address"],
+                    leaf=row["leaf"],
+                    categories={name: int(value) for name, value in row["categories"].items()},
+                    millipoints=int(row["millipoints"]),
+                    wei=int(row["wei"]),
+                    cumulative_wei=int(row["cumulative_wei"]),
+                )
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleError(f"allocations.json: row {position} is malformed: {error}") from None
+    return rows
+
+
+def bundle_hash(path: Path) -> str:
+    """The content hash of a bundle's manifest as it lies there. Raises BundleError."""
+    return digest_bytes(canonical_json(read_json(path, "manifest.json")))
+
+
+def altered_files(path: Path) -> list[str]:
+    """Names of files whose bytes are not those of the manifest, missing ones included."""
+    wrong = []
+    for entry in read_json(path, "manifest.json")["files"]:
+        try:
+            content = (path / entry["name"]).read_bytes()
+        except FileNotFoundError:
+            content = b""
+        if digest_bytes(content) != entry["sha256"] or len(content) != entry["bytes"]:
+            wrong.append(entry["name"])
+    return wrong
+
+
+def open_tree(path: Path) -> MerkleTree:
+    """The tree of a bundle, its nodes left on disk. Raises BundleError when there is none."""
+    file = path / NODES
+    if not file.exists() or file.stat().st_size == 0:
+        raise BundleError(f"{NODES} is missing or the tree has no leaves")
+    return MerkleTree(np.memmap(file, np.uint8, "r").reshape(-1, 32))
+
+
+def _allocations(rows: Sequence[Row]) -> bytes:
+    """Canonical JSON written row by row: there may be millions."""
+    return b"[" + b",".join(_row(row) for row in rows) + b"]"
+
+
+def _row(row: Row) -> bytes:
+    categories = ",".join(f'"{name}":"{row.categories[name]}"' for name in sorted(row.categories))
+    return (
+        f'{{"address":"{row.address}","categories":{{{categories}}},'
+        f'"cumulative_wei":"{row.cumulative_wei}","leaf":{row.leaf},'
+        f'"millipoints":"{row.millipoints}","wei":"{row.wei}"}}'
+    ).encode()
+
+
+def _totals(header: Header, rows: Sequence[Row], root: str) -> dict[str, Any]:
+    return {
+        "accounts": sum(1 for row in rows if row.millipoints),
+        "chain_id": header.chain_id,
+        "closing_at": header.closing_at,
+        "distributor": header.distributor,
+        "emission_limit_wei": str(header.emission_limit_wei),
+        "epoch": header.epoch,
+        "ledger_root": header.ledger_root,
+        "millipoints": str(sum(row.millipoints for row in rows)),
+        "policy_hash": header.policy_hash,
+        "release_hash": header.release_hash,
+        "root": root,
+        "source_totals_wei": [str(each) for each in header.source_totals_wei],
+        "total_wei": str(header.total_wei),
+        "version": VERSION,
+        "wei": str(sum(row.wei for row in rows)),
+    }
+
+
+def _manifest(header: Header, files: dict[str, bytes]) -> dict[str, Any]:
+    return {
+        "epoch": header.epoch,
+        "files": [
+            {"bytes": len(files[name]), "name": name, "sha256": digest_bytes(files[name])}
+            for name in FILES
+        ],
+        "previous": header.previous_bundle_hash,
+        "version": VERSION,
+    }
+
+
+@contextlib.contextmanager
+def _removed_on_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _store(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Make the rename itself durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,300 @@
+"""Points for verified work: what the pinned policy gives, once, and taken back when withdrawn."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts import referrals
+from contributions import withdraw
+from contributions.models import State, Verdict, Workflow
+from contributions.policy_document import load_policy
+from points import epochs, ledger, rewards
+from points.models import (
+    AccountKind,
+    Balance,
+    CapUsage,
+    Category,
+    Entry,
+    EntryKind,
+    Epoch,
+    IdempotencyKey,
+    Line,
+    SystemAccount,
+)
+from tests.contributions import recorded
+from tests.factories import make_user
+from tests.points.makers import (
+    adopt_genesis,
+    adopt_policy,
+    make_account,
+    make_epoch,
+    settled_work,
+    submit_work,
+)
+from tests.points.test_ledger import errors, in_threads
+
+pytestmark = pytest.mark.django_db
+# Two actions at 10,000 millipoints, doubled for founders.
+EARNED = 40_000
+
+
+def balance(user) -> int:
+    return ledger.balance(make_account(user))
+
+
+def owed(user) -> int:
+    return ledger.balance(ledger.points_account(user.pk, AccountKind.OWED))
+
+
+def test_accepted_work_is_paid_what_the_policy_says(operator):
+    make_epoch()
+    person = make_user()
+    settlement = settled_work(person, operator)
+    assert balance(person) == EARNED
+    assert settlement.entry.inputs["verified_actions"] == 2
+    assert settlement.entry.inputs["founding_multiplier_bp"] == 20_000
+    assert settlement.entry.idempotency.workflow_id == settlement.verdict.workflow_id
+
+
+def test_the_inputs_of_an_entry_give_its_amount_again(operator):
+    make_epoch()
+    inputs = settled_work(make_user(), operator).entry.inputs
+    policy = load_policy()
+    assert inputs["policy_hash"] == policy.hash
+    assert inputs["earned_millipoints"] == policy.earned_millipoints(
+        verified_actions=inputs["verified_actions"], platform=inputs["platform"], epoch=1
+    )
+
+
+def test_refused_work_gets_a_verdict_and_nothing_else():
+    make_epoch()
+    person = make_user()
+    workflow = recorded.submitted(person)
+    settlement = rewards.settle(workflow.pk)
+    assert (settlement.verdict.accepted, settlement.entry) == (False, None)
+    assert not Entry.objects.exists()
+    workflow.refresh_from_db()
+    assert workflow.state == State.REJECTED
+
+
+def test_settling_again_changes_nothing(operator):
+    make_epoch()
+    person = make_user()
+    first = settled_work(person, operator)
+    again = rewards.settle(first.verdict.workflow_id)
+    assert again.entry == first.entry
+    assert balance(person) == EARNED
+
+
+def test_unknown_and_withdrawn_work_is_not_settled(operator):
+    make_epoch()
+    person = make_user()
+    workflow = submit_work(person, operator)
+    withdraw.withdraw(contributor=person, workflow_id=workflow.pk)
+    assert rewards.settle(workflow.pk) is None
+    assert rewards.settle(uuid4()) is None
+    assert not Verdict.objects.exists()
+
+
+def test_work_waits_for_an_epoch_to_open(operator):
+    adopt_genesis()
+    person = make_user()
+    workflow = submit_work(person, operator)
+    assert rewards.settle(workflow.pk) is None
+    epochs.open_next()
+    assert rewards.settle_pending() == 1
+    assert balance(person) == EARNED
+
+
+def test_work_received_after_the_close_began_belongs_to_the_next_epoch(operator):
+    now = timezone.now()
+    make_epoch(opened_at=now - timedelta(hours=2), closing_at=now - timedelta(hours=1))
+    workflow = submit_work(make_user(), operator)
+    assert rewards.settle(workflow.pk) is None
+    assert rewards.settle_pending() == 0
+
+
+def test_one_broken_workflow_does_not_stop_the_others(operator, caplog):
+    make_epoch()
+    people = [make_user(), make_user()]
+    broken, sound = [submit_work(person, operator) for person in people]
+    Workflow.objects.filter(pk=broken.pk).update(ciphertext=b"not a ciphertext")
+    assert rewards.settle_pending() == 1
+    assert str(broken.pk) in caplog.text
+    assert balance(people[1]) == EARNED
+    sound.refresh_from_db()
+    assert sound.state == State.ACCEPTED
+
+
+def test_a_day_pays_no_more_than_its_cap(operator):
+    adopt_genesis()
+    adopt_policy(daily_cap_millipoints=EARNED + 5_000)
+    epochs.open_next()
+    person = make_user()
+    settled_work(person, operator)
+    capped = settled_work(person, operator)
+    assert capped.entry.inputs["paid_millipoints"] == 5_000
+    assert capped.entry.inputs["day_used_millipoints"] == EARNED
+    assert settled_work(person, operator).entry is None
+    assert balance(person) == EARNED + 5_000
+
+
+def test_referrers_earn_their_layers_shares_on_top(operator):
+    make_epoch()
+    top, middle, near, person = [make_user() for _ in range(4)]
+    for referred, referrer in ((person, near), (near, middle), (middle, top)):
+        referrals.record(referred=referred, referrer=referrer)
+    entry = settled_work(person, operator).entry
+    assert [balance(each) for each in (person, near, middle, top)] == [EARNED, 4_000, 1_200, 400]
+    assert [each["paid_millipoints"] for each in entry.inputs["referrals"]] == [4_000, 1_200, 400]
+
+
+def test_referral_income_of_an_epoch_is_capped(operator):
+    adopt_genesis()
+    referral = {"layers_bp": [1000], "cap_millipoints_per_epoch": 6_000}
+    adopt_policy(referral=referral)
+    epochs.open_next()
+    near, person = make_user(), make_user()
+    referrals.record(referred=person, referrer=near)
+    for expected in (4_000, 6_000, 6_000):
+        settled_work(person, operator)
+        assert balance(near) == expected
+
+
+def test_a_circle_of_referrals_pays_nobody_for_their_own_work(operator):
+    make_epoch()
+    one, two = make_user(), make_user()
+    referrals.record(referred=one, referrer=two)
+    referrals.record(referred=two, referrer=one)
+    settled_work(one, operator)
+    assert (balance(one), balance(two)) == (EARNED, 4_000)
+
+
+def test_withdrawing_takes_back_points_of_the_epoch_in_progress(operator):
+    make_epoch()
+    near, person = make_user(), make_user()
+    referrals.record(referred=person, referrer=near)
+    settlement = settled_work(person, operator)
+    withdraw.withdraw(contributor=person, workflow_id=settlement.verdict.workflow_id)
+    assert rewards.reverse_withdrawn() == 1
+    assert (balance(person), balance(near)) == (0, 0)
+    reversal = Entry.objects.get(kind=EntryKind.REVERSAL)
+    assert reversal.reverses == settlement.entry
+
+
+def test_after_a_withdrawal_nothing_leads_from_the_ledger_to_the_work(operator):
+    make_epoch()
+    person = make_user()
+    workflow_id = settled_work(person, operator).verdict.workflow_id
+    withdraw.withdraw(contributor=person, workflow_id=workflow_id)
+    rewards.reverse_withdrawn()
+    assert not IdempotencyKey.objects.filter(workflow=workflow_id).exists()
+    everything = [str(row) for row in IdempotencyKey.objects.values_list()]
+    everything += [str(row) for row in Entry.objects.values_list()]
+    assert not any(str(workflow_id) in row for row in everything)
+
+
+def test_reversing_again_finds_nothing_to_do(operator):
+    make_epoch()
+    person = make_user()
+    workflow_id = settled_work(person, operator).verdict.workflow_id
+    withdraw.withdraw(contributor=person, workflow_id=workflow_id)
+    assert rewards.reverse_withdrawn() == 1
+    assert rewards.reverse_withdrawn() == 0
+    assert Entry.objects.filter(kind=EntryKind.REVERSAL).count() == 1
+
+
+def test_withdrawing_keeps_what_is_allocated_already(operator):
+    adopt_genesis()
+    epochs.open_next()
+    person = make_user()
+    workflow_id = settled_work(person, operator).verdict.workflow_id
+    epochs.close(1)
+    epochs.open_next()
+    withdraw.withdraw(contributor=person, workflow_id=workflow_id)
+    assert rewards.reverse_withdrawn() == 1
+    assert not Entry.objects.filter(kind=EntryKind.REVERSAL).exists()
+    lam = Balance.objects.get(account__kind=AccountKind.LAM)
+    assert lam.amount == Epoch.objects.get(pk=1).emission_wei
+
+
+def spend(user, amount: int) -> None:
+    ledger.post(
+        kind=EntryKind.USE,
+        key=f"spend:{uuid4()}",
+        epoch=1,
+        lines=[
+            ledger.Amount(make_account(user), -amount, Category.SPENT),
+            ledger.Amount(SystemAccount.BURNED, amount, Category.SPENT),
+        ],
+        request={},
+    )
+
+
+def test_points_spent_before_a_withdrawal_are_owed_and_netted_later(operator):
+    make_epoch()
+    person = make_user()
+    workflow_id = settled_work(person, operator).verdict.workflow_id
+    spend(person, 30_000)
+    withdraw.withdraw(contributor=person, workflow_id=workflow_id)
+    rewards.reverse_withdrawn()
+    assert (balance(person), owed(person)) == (0, 30_000)
+    settled_work(person, operator)
+    assert (balance(person), owed(person)) == (10_000, 0)
+    settled_work(person, operator)
+    assert (balance(person), owed(person)) == (50_000, 0)
+    issued = sum(Line.objects.filter(account=SystemAccount.ISSUANCE).values_list("amount", flat=1))
+    assert -issued == 80_000
+    assert not any(
+        sum(Line.objects.filter(account=account).values_list("amount", flat=True))
+        for account in (SystemAccount.RECEIVABLE,)
+    )
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9))
+def test_a_cap_is_never_exceeded(wanted, cap):
+    user = make_user(wallet=False)
+    total = 0
+    for _ in range(3):
+        used, granted = rewards._take_cap(CapUsage.Kind.DAY, user.pk, 1, wanted, cap)
+        assert used == total
+        total += granted
+        assert 0 <= granted <= wanted
+    assert total == min(3 * wanted, cap) if wanted <= cap else total == cap
+
+
+@pytest.mark.django_db(transaction=True)
+def test_32_workers_settle_one_workflow_once(operator):
+    make_epoch()
+    person = make_user()
+    workflow = submit_work(person, operator)
+    results = in_threads(32, lambda n: rewards.settle(workflow.pk).entry.pk)
+    assert not errors(results)
+    assert len(set(results)) == 1
+    assert balance(person) == EARNED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_settling_and_withdrawing_at_once_leave_no_points_without_work(operator):
+    make_epoch()
+    referrer, person = make_user(), make_user()
+    referrals.record(referred=person, referrer=referrer)
+    work = [submit_work(person, operator) for _ in range(12)]
+
+    def act(n: int) -> None:
+        if n % 3 == 0:
+            withdraw.withdraw(contributor=person, workflow_id=work[n // 3].pk)
+        elif n % 3 == 1:
+            rewards.settle(work[n // 3].pk)
+        else:
+            rewards.reverse_withdrawn()
+
+    results = in_threads(36, act)
+    assert not errors(results)
+    rewards.reverse_withdrawn()
+    assert (balance(person), balance(referrer)) == (0, 0)
+    assert (owed(person), owed(referrer)) == (0, 0)
