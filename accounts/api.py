@@ -14,6 +14,7 @@ from accounts import consent, invites, sign_in, tokens, waitlist
 from accounts.models import ApiToken, Consent, ConsentScope, Invite, Scope, User, Wallet
 from accounts.permissions import CanManageAccount, CanRead
 from accounts.throttling import AddressThrottle
+from chain.rpc import ChainUnavailable
 
 SESSION_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -24,6 +25,14 @@ class Conflict(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
     default_detail = "The request contradicts what is stored."
+
+
+class ChainAway(exceptions.APIException):
+    """503: a contract wallet's signature can't be checked while the node does not answer."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "chain_unavailable"
+    default_detail = "The chain can't be asked at the moment; try again."
 
 
 def user_of(request: Request) -> User:
@@ -119,6 +128,8 @@ class VerifyView(APIView):
             )
         except sign_in.SignInError as error:
             raise refuse(error.field, str(error), error.code) from None
+        except ChainUnavailable as error:
+            raise ChainAway from error
         address = Wallet.objects.values_list("address", flat=True).get(user=user, is_primary=True)
         if data["session"]:
             login(request._request, user, backend=SESSION_BACKEND)

@@ -126,6 +126,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "marketplace.tasks.retire_withdrawn",
         "schedule": 5.0,
     },
+    "sweep-nonces": {"task": "accounts.tasks.sweep_nonces", "schedule": 3_600.0},
+    "sweep-keys": {"task": "contributions.tasks.sweep_keys", "schedule": 3_600.0},
 }
 # The scheduler closes and opens epochs by the clock; off while an operator does it by hand.
 EPOCHS_ADVANCE_BY_CLOCK = flag("LAM_EPOCHS_ADVANCE_BY_CLOCK", default=PRODUCTION)
@@ -185,7 +187,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "config.problems.handler",
     # How many proxies of ours stand in front; 0 believes no X-Forwarded-For.
     "NUM_PROXIES": int(ENV.get("LAM_PROXIES", "0")),
-    # Per client address; empty means no limit. An operator who imports signs in hundreds of wallets.
+    # Per client address; empty means no limit (an operator who imports signs in many wallets).
     "DEFAULT_THROTTLE_RATES": {
         "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min" if PRODUCTION else "20000/min"),
         "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),

@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -17,9 +18,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import Conflict, user_of
+from accounts.api import ChainAway, Conflict, user_of
 from accounts.consent import ConsentMissing
 from accounts.permissions import CanContribute, CanRead
+from chain.rpc import ChainUnavailable
 from contributions import export, keys, sealing, submit, withdraw
 from contributions.models import State, Verdict, Workflow
 from contributions.parsers import EnvelopeParser
@@ -101,6 +103,33 @@ class WorkflowPages(CursorPagination):
     max_page_size = 200
     ordering = ("-received_at", "-id")
 
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: APIView | None = None
+    ) -> list[Any]:
+        """A page; a cursor that was tampered with is as unknown as one never given."""
+        try:
+            return super().paginate_queryset(queryset, request, view) or []
+        except (ValidationError, ValueError):
+            raise exceptions.NotFound(self.invalid_cursor_message) from None
+
+
+class WorkflowPageSerializer(serializers.Serializer[Any]):
+    """A page of workflows with the addresses of its neighbours."""
+
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = WorkflowSerializer(many=True)
+
+
+class WorkflowFilterSerializer(serializers.Serializer[Any]):
+    """What to list."""
+
+    state = serializers.ChoiceField(choices=State.choices, required=False)
+    task = serializers.CharField(max_length=120, required=False)
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=32, required=False
+    )
+
 
 def own(request: Request) -> QuerySet[Workflow]:
     """The signed-in person's workflows with all that is shown of them, without the content."""
@@ -153,22 +182,18 @@ class WorkflowsView(APIView):
         operation_id="list_workflows",
         description='One\'s own workflows, newest first; token scope "read".',
         parameters=[
-            OpenApiParameter("state", enum=State.values),
-            OpenApiParameter("task", str),
-            OpenApiParameter("source", str),
+            WorkflowFilterSerializer,
             OpenApiParameter("cursor", str),
             OpenApiParameter("page_size", int),
         ],
-        responses={200: WorkflowSerializer(many=True)},
+        responses={200: WorkflowPageSerializer},
     )
     def get(self, request: Request) -> Response:
         """A page of own workflows."""
-        rows = own(request)
-        for name in ("state", "task", "source"):
-            if value := request.query_params.get(name):
-                rows = rows.filter(**{name: value})
+        chosen = WorkflowFilterSerializer(data=request.query_params)
+        chosen.is_valid(raise_exception=True)
         pages = WorkflowPages()
-        page = pages.paginate_queryset(rows, request, view=self)
+        page = pages.paginate_queryset(own(request).filter(**chosen.validated_data), request)
         return pages.get_paginated_response(WorkflowSerializer(page, many=True).data)
 
     @extend_schema(
@@ -196,10 +221,15 @@ class WorkflowsView(APIView):
         except submit.EnvelopeError as error:
             details = [nested(path, message) for path, message in error.errors]
             raise exceptions.ValidationError(merged(details), code=error.code) from None
+        except ChainUnavailable as error:
+            raise ChainAway from error
         except submit.Conflict as error:
             raise Conflict(str(error)) from None
-        code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
-        return Response(WorkflowSerializer(row).data, code)
+        if not created:
+            return Response(WorkflowSerializer(own(request).get(pk=row.pk)).data)
+        for name in ("verdict", "withdrawal"):  # a new row has neither: no need to look
+            Workflow._meta.get_field(name).set_cached_value(row, None)  # type: ignore[union-attr]
+        return Response(WorkflowSerializer(row).data, status.HTTP_201_CREATED)
 
 
 class WorkflowView(APIView):

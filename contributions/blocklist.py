@@ -5,6 +5,7 @@ when it is one of them or below one.
 """
 
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,17 @@ from lam_core.schema import Workflow
 from lam_core.steps import Navigate
 
 PATH = Path(__file__).parent / "blocklist.txt"
+
+
+# A name as browsers write it (punycode), or an address of IPv4 or IPv6.
+_HOST = re.compile(r"[a-z0-9_.:-]{1,253}")
+
+
+class BadOrigin(ValueError):
+    """A page's origin is no origin."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"{origin!r} is not an origin.")
 
 
 class Blocked(ValueError):
@@ -46,13 +58,28 @@ def blocked_domain(host: str) -> str | None:
 
 
 def hosts(workflow: Workflow) -> list[str]:
-    """Hosts of all pages and frames of a workflow, each once, in order of appearance."""
-    found = (urlsplit(page.origin).hostname for page in _pages(workflow) if page.origin)
+    """Hosts of all pages and frames of a workflow, each once, in order of appearance.
+
+    Raises BadOrigin.
+    """
+    origins = dict.fromkeys(page.origin for page in _pages(workflow) if page.origin)
+    found = (_host(origin) for origin in origins)
     return list(dict.fromkeys(host for host in found if host))
 
 
+def _host(origin: str) -> str | None:
+    """The host of an origin; None for origins without one, such as `file://`."""
+    try:
+        host = urlsplit(origin).hostname
+    except ValueError:
+        raise BadOrigin(origin) from None
+    if host and not _HOST.fullmatch(host):
+        raise BadOrigin(origin)
+    return host
+
+
 def check(workflow: Workflow) -> None:
-    """Raises Blocked when any page or frame of the workflow is on a blocked site."""
+    """Raises Blocked when any page or frame of the workflow is on a blocked site, or BadOrigin."""
     for host in hosts(workflow):
         if domain := blocked_domain(host):
             raise Blocked(domain, entries()[domain])

@@ -158,8 +158,8 @@ def _import_sitting(number: int, recordings: list[miniwob.Recording]) -> list[Ou
     account = hd_wallets.accounts(_Worker.words, [number])[number]
     client = OperatorClient(_Worker.http)
     client.sign_in(account, invite=plan.invite)
-    client.give_consent()
-    known = client.submitted()
+    # Who only now agrees can't have submitted anything.
+    known = set() if client.give_consent() else client.submitted()
     outcomes = []
     for recording in recordings:
         if miniwob.workflow_id(recording.name, plan.source) in known:

@@ -94,13 +94,15 @@ class OperatorClient:
         """Revoke the session's token."""
         self._call("POST", "auth/sign-out")
 
-    def give_consent(self) -> None:
-        """Agree to the current text of what submitting needs, unless agreed already."""
+    def give_consent(self) -> bool:
+        """Agree to the current text of what submitting needs; False when agreed already."""
         texts = self._call("GET", "consents").json()
         (text,) = (text for text in texts if text["scope"] == CONSENT_SCOPE)
-        if text["given_at"] is None:
-            body = {"scope": CONSENT_SCOPE, "version": text["version"]}
-            self._call("POST", "consents", orjson.dumps(body))
+        if text["given_at"] is not None:
+            return False
+        body = {"scope": CONSENT_SCOPE, "version": text["version"]}
+        self._call("POST", "consents", orjson.dumps(body))
+        return True
 
     def submitted(self) -> set[UUID]:
         """The ids of all workflows of this contributor."""

@@ -98,6 +98,8 @@ def _check_admissible(workflow: schema.Workflow) -> None:
         blocklist.check(workflow)
     except blocklist.Blocked as error:
         raise EnvelopeError([("workflow.observations", str(error))], "blocked_site") from None
+    except blocklist.BadOrigin as error:
+        raise EnvelopeError([("workflow.observations", str(error))], "bad_origin") from None
 
 
 def _attested(

@@ -144,6 +144,34 @@ def test_the_list_is_paged_newest_first_and_filtered(client, user):
     assert len(client.get(f"{URL}?task=enter-text", headers=headers).json()["results"]) == 5
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("state=nowhere", 400),
+        ("task=%00", 400),
+        ("source=%00", 400),
+        ("cursor=zz", 404),
+        ("cursor=cD0lMDA=", 404),
+        ("cursor=cD1ub3QtYS10aW1l", 404),
+        ("page_size=-1", 200),
+    ],
+)
+def test_a_wrong_query_is_no_crash(client, user, query, status):
+    recorded.submitted(user)
+    answer = client.get(f"{URL}?{query}", headers=factories.bearer(user, "read"))
+    assert answer.status_code == status
+
+
+def test_a_node_that_is_away_is_a_clear_error(client, user, operator, settings):
+    settings.ETH_RPC_URL = "http://127.0.0.1:1"
+    document = recorded.document()
+    attested = recorded.attest(operator, recorded.document())
+    answer = post(client, user, recorded.envelope(document, attested))
+    assert answer.status_code == 503
+    assert answer.json()["type"].endswith("chain_unavailable")
+    assert not Workflow.objects.exists()
+
+
 def test_query_counts_do_not_grow(client, user, operator, django_assert_num_queries):
     headers = factories.bearer(user, "read")
     for count in (1, 3):

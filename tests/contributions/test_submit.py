@@ -215,6 +215,24 @@ def test_a_blocked_site_met_on_the_way_is_refused_too(contributor):
     refused(contributor, recorded.envelope(document), path="workflow.observations")
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["https://[", "https://a\0b", "https://" + "a" * 280, "https://a b.example", "//ä.example"],
+)
+def test_an_origin_that_is_none_is_refused(contributor, origin):
+    document = recorded.document(source="extension")
+    document["observations"][0]["page"] = {"origin": origin}
+    refused(
+        contributor, recorded.envelope(document), path="workflow.observations", code="bad_origin"
+    )
+
+
+def test_a_local_file_has_no_site(contributor):
+    document = recorded.document(source="extension")
+    document["observations"][0]["page"] = {"origin": "file://"}
+    assert send(contributor, document)[0].site == ""
+
+
 @pytest.mark.parametrize("host", ["notpaypal.com", "paypal.com.example.org", "shop.example"])
 def test_other_sites_are_welcome(contributor, host):
     document = recorded.document(source="extension")
