@@ -1,7 +1,8 @@
 """Verdicts on recorded work.
 
-Locks: the workflow's row first, then an advisory lock per shape, so that of two alike recordings
-verified at once the second sees the first. Both are held until the caller's transaction ends.
+Locks: the workflow's row first (with whatever the caller takes after it), then an advisory lock per
+shape, so that of two alike recordings verified at once the second sees the first. Both are held
+until the caller's transaction ends.
 """
 
 import hashlib

@@ -1,6 +1,7 @@
 """The operator's import, over HTTP against the running service."""
 
 import json
+import subprocess
 from io import StringIO
 
 import httpx
@@ -139,3 +140,42 @@ def test_the_command_reports_counts(plan, tmp_path):
     assert "created: 3" in out.getvalue()
     with pytest.raises(CommandError, match="no folder"):
         call_command("import_recordings", "--recordings", "/nowhere", "--invite", plan.invite)
+
+
+def run(plan, tmp_path, *arguments):
+    """The command without recordings of its own; its counts."""
+    path = tmp_path / "counts.json"
+    call_command(
+        "import_recordings",
+        *("--invite", plan.invite, "--url", plan.base_url, "--json", path, "--concurrency", "1"),
+        *arguments,
+        stdout=StringIO(),
+        stderr=StringIO(),
+    )
+    return json.loads(path.read_text())
+
+
+def test_without_a_path_the_public_recordings_are_fetched(plan, tmp_path, settings):
+    settings.DATA_DIR = tmp_path / "installation"
+    git = ["git", "-C", plan.recordings, "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "data"]):
+        subprocess.run([*git, *arguments], check=True)
+    counts = run(plan, tmp_path, "--repository", f"file://{plan.recordings}", "--folder", "batch")
+    assert (counts["source"], counts["created"]) == ("miniwob", 3)
+
+
+def test_where_nothing_can_be_fetched_the_samples_are_imported_and_say_so(plan, tmp_path, settings):
+    settings.DATA_DIR = tmp_path / "installation"
+    settings.ALLOW_SAMPLES = True
+    counts = run(plan, tmp_path, "--repository", "file:///nowhere")
+    assert counts["source"] == "sample"
+    assert counts["created"] == len(list(miniwob.iter_recordings(importer.SAMPLES))) > 0
+    assert set(Workflow.objects.values_list("source", flat=True)) == {"sample"}
+
+
+def test_an_installation_that_refuses_samples_imports_none(plan, tmp_path, settings):
+    settings.DATA_DIR = tmp_path / "installation"
+    settings.ALLOW_SAMPLES = False
+    counts = run(plan, tmp_path, "--repository", "file:///nowhere")
+    assert counts["created"] == 0
+    assert set(counts["refused"]) == {"samples_refused"}
