@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "web.security.content_security_policy",
 ]
 TEMPLATES = [
     {
@@ -136,6 +137,8 @@ EPOCHS_ADVANCE_BY_CLOCK = flag("LAM_EPOCHS_ADVANCE_BY_CLOCK", default=PRODUCTION
 ETH_RPC_URL = ENV.get("ETH_RPC_URL", "http://127.0.0.1:8545")
 DEPLOYMENT_PATH = Path(ENV.get("LAM_DEPLOYMENT", DATA_DIR / "deployment.json"))
 KEYS_DIR = Path(ENV.get("LAM_KEYS_DIR", DATA_DIR / "keys"))
+# How wallets name the chain when they are offered to add it.
+SITE_CHAIN_NAME = ENV.get("LAM_CHAIN_NAME", "Action Model local chain")
 CHAIN_POLL_SECONDS = float(ENV.get("CHAIN_POLL_SECONDS", "0.5"))
 # Unset: the node's `finalized` tag. A number: that many blocks behind the head.
 CHAIN_FINALITY_DEPTH = int(ENV["CHAIN_FINALITY_DEPTH"]) if "CHAIN_FINALITY_DEPTH" in ENV else None

@@ -1,0 +1,134 @@
+"""A real Chromium with a wallet of the test's own making, against Django's live server."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from config import browser as chromium
+from config.environment import BASE_DIR
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+TIMEOUT_MILLISECONDS = 8_000
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Builds the page scripts; returns the test wallet's script."""
+    esbuild = BASE_DIR / "node_modules" / ".bin" / "esbuild"
+    wallet = tmp_path_factory.mktemp("wallet") / "wallet.js"
+    source = Path(__file__).parent / "wallet.ts"
+    commands = [
+        ["node", "web/build.mjs"],
+        [str(esbuild), str(source), "--bundle", "--format=iife", f"--outfile={wallet}"],
+    ]
+    for command in commands:
+        subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True)
+    return wallet.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser(django_db_setup) -> Iterator[Browser]:
+    """One Chromium for the browser tests of a module.
+
+    Playwright's sync API keeps an event loop running in the tests' thread for as long as it lives,
+    and Django's ORM refuses to work next to one unless told otherwise.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with sync_playwright() as playwright:
+            running = playwright.chromium.launch(executable_path=chromium.find(), args=FLAGS)
+            yield running
+            running.close()
+
+
+@dataclass
+class Person:
+    """Someone at a browser with a wallet; `problems` are script errors and failed requests."""
+
+    page: Page
+    key: LocalAccount
+    site: str
+    pictures: Path
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.site + path)
+        return self.page
+
+    def photograph(self, name: str) -> None:
+        """A picture of the whole page among the test's temporary files, for people to look at."""
+        self.page.screenshot(path=self.pictures / f"{name}.png", full_page=True)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def sees(self, text: str) -> None:
+        self.page.get_by_text(text).first.wait_for()
+
+
+def forward(rpc_url: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A function that hands a wallet's JSON-RPC request to the node."""
+
+    def call(request: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, **request}).encode()
+        headers = {"Content-Type": "application/json"}
+        with urlopen(Request(rpc_url, body, headers), timeout=30) as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+    return call
+
+
+def watch(page: Page, problems: list[str]) -> None:
+    """Note every script error, console error and policy violation of a page."""
+    page.on("pageerror", lambda error: problems.append(f"script error: {error}"))
+    page.on(
+        "console",
+        lambda message: problems.append(message.text) if message.type == "error" else None,
+    )
+
+
+@pytest.fixture
+def new_person(
+    browser: Browser, bundles: str, live_server, settings, chain, tmp_path: Path
+) -> Iterator[Callable[..., Person]]:
+    """Opens a browser of its own for a person with a funded wallet."""
+    settings.SITE_URL = live_server.url
+    contexts: list[BrowserContext] = []
+
+    def make(**wallet: Any) -> Person:
+        key = Account.create()
+        chain.fund(key.address)
+        context = browser.new_context()
+        context.set_default_timeout(TIMEOUT_MILLISECONDS)
+        contexts.append(context)
+        context.expose_function("testWalletRpc", forward(chain.url))
+        chain_id = int(chain.rpc("eth_chainId"), 16)
+        data = {"key": "0x" + key.key.hex(), "chainId": chain_id, "name": "Test wallet", **wallet}
+        context.add_init_script(f"window.testWallet = {json.dumps(data)};")
+        context.add_init_script(bundles)
+        person = Person(context.new_page(), key, live_server.url, tmp_path)
+        watch(person.page, person.problems)
+        return person
+
+    yield make
+    for context in contexts:
+        context.close()

@@ -1,0 +1,225 @@
+"""The whole tour in a real Chromium: from an invite to a changed policy, with wallets that sign.
+
+What happens on the pages is done on the pages; in between the test does what the service's own
+processes do: settle, close and publish the epoch, follow the chain.
+"""
+
+import random
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Wallet
+from chain.follow import step
+from chain.rpc import Rpc
+from contributions.models import Adoption, Kind
+from contributions.policy import policy
+from points import epochs, publication, rewards
+from points.models import Claim, Epoch
+from tests import factories
+from tests.conftest import KEYS, Chain
+from tests.contributions import recorded
+
+LAM = 10**18
+
+
+class Service:
+    """What the worker, the scheduler and the chain process do, when the test says so."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+
+    def follow(self, *, rounds: int = 3) -> None:
+        """Everything sent so far becomes final and is taken in; intents are sent and confirmed."""
+        for _ in range(rounds):
+            self.chain.finalize()
+            step(Rpc(self.chain.url))
+
+    def later(self, seconds: int) -> None:
+        self.chain.advance(seconds)
+        self.follow()
+
+    def publish(self, number: int) -> None:
+        for _ in range(10):
+            if publication.publish(number) == "done":
+                return
+            self.later(2)
+        raise AssertionError(f"the root of epoch {number} did not become active")
+
+
+@pytest.fixture
+def service(chain: Chain, settings) -> Service:
+    """The service with its genesis policy adopted and the first epoch open."""
+    settings.OPERATOR_ADDRESSES = [KEYS["operator"].address]
+    running = Service(chain)
+    running.follow()
+    epochs.open_next()
+    return running
+
+
+def varied(document: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The same task as another person does it: elsewhere on the field, at a pace of their own."""
+    chance = random.Random(seed)
+    click, typing = document["steps"]
+    click["point"] = [chance.randint(15, 100), chance.randint(13, 27)]
+    down = chance.randint(400, 4_000)
+    click.update(at=down, until=down + chance.randint(50, 260))
+    click["presses"] = [{"down": click["at"], "up": click["until"]}]
+    at = typing["at"] = click["until"] + chance.randint(250, 4_000)
+    for key in typing["keys"]:
+        key.update(down=at, up=at + chance.randint(40, 170))
+        at += chance.randint(180, 900)
+    typing["until"] = typing["keys"][-1]["up"]
+    return document
+
+
+def send_work(person, seed: int, *, attested: bool = True) -> None:
+    """Submit a recording over HTTP as the person's recorder does, with a token of theirs."""
+    user = Wallet.objects.get(address=person.key.address).user
+    document = varied(recorded.document(), seed)
+    word = recorded.attest(KEYS["operator"], document) if attested else None
+    answer = Client().post(
+        "/api/v1/workflows",
+        recorded.envelope(document, word),
+        content_type="application/json",
+        headers=factories.bearer(user),
+    )
+    assert answer.status_code == 201, answer.content
+
+
+def come_in(person) -> None:
+    """Sign in with an invite and agree to the first text."""
+    person.open(f"/sign-in?invite={factories.make_invite().code}")
+    person.press("Sign in with wallet")
+    person.page.wait_for_url("**/consent")
+    person.page.get_by_role("button", name="I agree").first.click()
+    person.page.wait_for_url("**/work")
+
+
+def figure(person, name: str) -> str:
+    return person.page.locator(f"#{name}").inner_text().strip()
+
+
+def wait_for_figure(person, name: str, text: str) -> None:
+    """The page shows it by itself, once what was sent is final."""
+    person.page.locator(f"#{name}", has_text=text).wait_for()
+
+
+def test_the_tour(new_person, service, live_server):
+    ada, ben = new_person(), new_person()
+    for person in (ada, ben):
+        come_in(person)
+
+    # Work is sent and checked; the page says what became of it and why.
+    send_work(ada, 1)
+    send_work(ada, 2, attested=False)
+    send_work(ben, 3)
+    ada.open("/work")
+    ada.sees("being checked")
+    rewards.settle_pending()
+    ada.open("/work")
+    ada.photograph("work")
+    accepted = ada.page.get_by_role("row").filter(has_text="the operator attests")
+    assert "accepted" in accepted.inner_text()
+    assert accepted.get_by_role("cell").nth(2).inner_text() == "40"
+    refused = ada.page.get_by_role("row").filter(has_text="not accepted")
+    assert "Nothing trustworthy says that the task was done." in refused.inner_text()
+
+    # The epoch closes; its root is published; LAM can be claimed.
+    epochs.close(1)
+    ada.open("/points")
+    assert (figure(ada, "claimable"), figure(ada, "waiting")) == ("0", "50,000")
+    service.publish(1)
+    ada.open("/points")
+    assert figure(ada, "claimable") == "50,000"
+    ada.photograph("points-claimable")
+    ada.open("/epochs/1")
+    assert figure(ada, "root") == Epoch.objects.get().root
+    ada.photograph("epoch")
+
+    # With one's own wallet: pending until final, then paid; nothing is left to claim.
+    ada.open("/points")
+    ada.press("Claim with my wallet")
+    ada.sees("waiting until it is final")
+    ada.photograph("points-pending")
+    service.follow()
+    wait_for_figure(ada, "claimed", "50,000")
+    assert figure(ada, "claimable") == "0"
+    assert ada.page.get_by_role("button", name="Claim with my wallet").count() == 0
+    ada.press("Delegate")
+    ada.sees("waiting until it is final")
+    service.follow()
+    wait_for_figure(ada, "power", "50,000")
+
+    # By signature: the relayer sends it and pays.
+    ben.open("/points")
+    ben.press("Claim by signature")
+    ben.sees("the relayer is sending it")
+    service.follow()
+    wait_for_figure(ben, "claimed", "50,000")
+    assert Claim.objects.get(account=ben.key.address).recipient == ben.key.address
+    ben.press("Delegate")
+    ben.sees("waiting until it is final")
+    service.follow()
+    wait_for_figure(ben, "power", "50,000")
+
+    # A changed policy is proposed.
+    ada.open("/proposals/new")
+    ada.page.get_by_label("Title").fill("Pay twice as much for an action")
+    ada.page.get_by_label("Reasons").fill("Work is worth more than we thought.")
+    ada.page.get_by_label("Name", exact=True).fill("twice")
+    ada.page.get_by_label("Points for a verified action").fill("20000")
+    ada.photograph("proposal-new")
+    ada.press("Propose with my wallet")
+    ada.page.wait_for_url("**/proposals/")
+    ada.sees("waiting until it is final")
+    service.later(3)
+    ada.page.get_by_role("link", name="Pay twice as much for an action").click()
+    ada.sees("voting is open")
+    ada.sees("Adopt the reward policy")
+    changed = ada.page.get_by_role("row").filter(has_text="points_per_action_millipoints")
+    assert [cell.inner_text() for cell in changed.get_by_role("cell").all()] == ["10000", "20000"]
+    ada.photograph("proposal-open")
+    page = ada.page.url.removeprefix(live_server.url)
+
+    # Ada has slightly more than half: a vote against and one for, one of them by signature.
+    ada.page.get_by_role("radio", name="For").check()
+    ada.press("Vote with my wallet")
+    ada.sees("waiting until it is final")
+    ben.open(page)
+    ben.page.get_by_role("radio", name="For").check()
+    ben.page.get_by_label("Reason").fill("Long overdue.")
+    ben.press("Vote by signature")
+    ben.sees("the relayer is sending it")
+    service.follow()
+    ben.sees("You voted for with 50,000.")
+    wait_for_figure(ada, "tally-for", "100,000")
+    ada.photograph("proposal-voted")
+
+    # It passed: anyone may queue it, and execute it once the timelock has run out.
+    service.later(300)
+    ada.open(page)
+    ada.press("Queue")
+    ada.sees("waiting until it is final")
+    service.later(3)
+    ada.sees("queued in the timelock")
+    ada.press("Execute")
+    ada.sees("waiting until it is final")
+    service.follow()
+    wait_for_figure(ada, "state", "executed")
+    ada.sees("Adopted: the service follows")
+    ada.photograph("proposal-executed")
+
+    # The next epoch to open pays by it, without anybody's hand.
+    adopted = Adoption.objects.filter(kind=Kind.REWARD_POLICY).latest("block_number")
+    assert policy(adopted.hash).points_per_action_millipoints == 20_000
+    assert epochs.open_next().policy_hash == adopted.hash
+    ada.open("/epochs/2")
+    ada.sees("(twice)")
+    send_work(ben, 4)
+    rewards.settle_pending()
+    ben.open("/work")
+    assert ben.page.get_by_role("row").nth(1).get_by_role("cell").nth(2).inner_text() == "80"
+
+    assert (ada.problems, ben.problems) == ([], [])

@@ -1,0 +1,9 @@
+"""The pages."""
+
+from django.apps import AppConfig
+
+
+class WebConfig(AppConfig):
+    """Server-rendered pages and the wallet scripts."""
+
+    name = "web"

@@ -1,0 +1,44 @@
+// A person's own things: consents, work taken back, automations published and used.
+import { api } from "./api";
+import { attribute, value, type Run } from "./forms";
+
+/** Agree to the text on the page, in the version that was shown. */
+export async function giveConsent({ form }: Run): Promise<void> {
+  const version = Number(attribute(form, "version"));
+  await api("POST", "consents", { scope: attribute(form, "scope"), version });
+  location.assign(attribute(form, "next"));
+}
+
+/** Take an agreement back; it ends what it allowed from now on. */
+export async function withdrawConsent({ form }: Run): Promise<void> {
+  await api("DELETE", `consents/${attribute(form, "scope")}`);
+  location.reload();
+}
+
+/** Take a workflow back: its key is destroyed, its content is gone for good. */
+export async function withdrawWorkflow({ form, say }: Run): Promise<void> {
+  say("Deleting…");
+  await api("DELETE", `workflows/${attribute(form, "workflow")}`);
+  location.reload();
+}
+
+/** Publish one's verified workflow as an automation. */
+export async function publishAutomation(run: Run): Promise<void> {
+  run.say("Publishing…");
+  const body = { workflow: value(run, "workflow"), title: value(run, "title") };
+  const { id } = await api<{ id: string | number }>("POST", "automations", body);
+  location.assign(`/automations/${id}`);
+}
+
+/** Record a run of an automation; the id is made before sending, so a repeat counts once. */
+export async function useAutomation(run: Run): Promise<void> {
+  const { form } = run;
+  form.dataset.use ??= crypto.randomUUID();
+  run.say("Recording the run…");
+  await api("POST", `automations/${attribute(form, "automation")}/uses`, {
+    id: form.dataset.use,
+    actions: Number(value(run, "actions")),
+    outcome: value(run, "outcome"),
+  });
+  location.reload();
+}

@@ -1,0 +1,19 @@
+// EIP-712 signatures of what the service made ready, shown by the wallet field by field.
+import type { Hex, TypedDataDomain } from "viem";
+import type { Run } from "./forms";
+import { connectOwn, useSiteChain } from "./wallet";
+
+export interface TypedData {
+  domain: TypedDataDomain;
+  types: Record<string, { name: string; type: string }[]>;
+  primaryType: string;
+  message: Record<string, unknown>;
+}
+
+/** Sign with the signed-in account's wallet. */
+export async function signTypedData({ say }: Run, typedData: TypedData): Promise<Hex> {
+  say("Waiting for your wallet…");
+  const wallet = await connectOwn();
+  await useSiteChain(wallet);
+  return wallet.signTypedData(typedData);
+}

@@ -1,0 +1,30 @@
+// Sending a contract call with the person's wallet: checked first, sent, waited for, remembered.
+import type { Abi, Hash, TransactionReceipt } from "viem";
+import type { Run } from "./forms";
+import { remember } from "./pending";
+import { contractAddress, UserError, type ContractName } from "./site";
+import { connectOwn, useSiteChain } from "./wallet";
+
+export interface Call {
+  contract: ContractName;
+  abi: Abi;
+  functionName: string;
+  args: readonly unknown[];
+}
+
+/** Send a call from the signed-in account and wait until it is in a block. `what` names it. */
+export async function transact({ say }: Run, what: string, call: Call): Promise<TransactionReceipt> {
+  const address = contractAddress(call.contract);
+  say("Waiting for your wallet…");
+  const wallet = await connectOwn();
+  await useSiteChain(wallet);
+  // Simulating first turns a revert into its reason before anything is paid.
+  const { request } = await wallet.simulateContract({ ...call, address, account: wallet.account });
+  const hash: Hash = await wallet.writeContract(request);
+  say("Sent. Waiting for the chain…");
+  const receipt = await wallet.waitForTransactionReceipt({ hash, pollingInterval: 500 });
+  if (receipt.status !== "success") throw new UserError(`The transaction ${hash} failed on chain.`);
+  remember(what, hash, receipt.blockNumber);
+  say("Done on chain. This page shows it once the block is final.");
+  return receipt;
+}

@@ -1,0 +1,23 @@
+"""Routes of the pages."""
+
+from django.urls import path
+
+import governance.urls  # noqa: F401  registers the converter uint256
+from web.views import automations, epochs, people, points, proposals, work
+
+app_name = "web"
+urlpatterns = [
+    path("", people.home, name="home"),
+    path("sign-in", people.sign_in, name="sign-in"),
+    path("consent", people.consents, name="consent"),
+    path("chain-status", people.chain_status, name="chain-status"),
+    path("work", work.work, name="work"),
+    path("points", points.points, name="points"),
+    path("epochs/", epochs.epochs, name="epochs"),
+    path("epochs/<int:number>", epochs.epoch, name="epoch"),
+    path("proposals/", proposals.proposals, name="proposals"),
+    path("proposals/new", proposals.new_proposal, name="new-proposal"),
+    path("proposals/<uint256:proposal_id>", proposals.proposal, name="proposal"),
+    path("automations/", automations.automations, name="automations"),
+    path("automations/<int:automation_id>", automations.automation, name="automation"),
+]

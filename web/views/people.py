@@ -1,0 +1,74 @@
+"""The front page, sign-in and consent."""
+
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from accounts import consent
+from accounts.models import ConsentScope
+from contributions.models import State, Workflow
+from points.models import Claim, Epoch
+from web.chain_status import finalized_block, open_count, relays
+from web.people import person_required, signed_in_user
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Anyone: what this is, in numbers."""
+    accepted = Workflow.objects.filter(state=State.ACCEPTED)
+    closed = Epoch.objects.filter(closed_at__isnull=False)
+    context = {
+        "accepted": accepted.count(),
+        "contributors": accepted.values("contributor").distinct().count(),
+        "epochs": closed.count(),
+        "total_wei": closed.values_list("total_wei", flat=True).order_by("-number").first(),
+        "claimed_wei": Claim.objects.aggregate(sum=Sum("amount_wei"))["sum"],
+    }
+    return render(request, "web/home.html", context)
+
+
+@require_safe
+def chain_status(request: HttpRequest) -> JsonResponse:
+    """Anyone: how far the service is; pages with something pending poll it."""
+    status = {"finalized_block": finalized_block(), "open_relays": open_count(relays(request))}
+    return JsonResponse(status)
+
+
+def next_page(request: HttpRequest) -> str:
+    """Where to go after signing in: a page of this site, else the consent page."""
+    wanted = request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return wanted if safe else reverse("web:consent")
+
+
+@require_safe
+@ensure_csrf_cookie
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Anyone: sign in with a wallet. An invite may come with the link."""
+    context = {"next": next_page(request), "invite": request.GET.get("invite", "")[:32]}
+    return render(request, "web/sign_in.html", context)
+
+
+@require_safe
+@person_required
+def consents(request: HttpRequest) -> HttpResponse:
+    """The signed-in person: the texts, and their agreement to each."""
+    in_force = signed_in_user(request).consents.filter(withdrawn_at__isnull=True)
+    given = {(row.scope, row.version): row.given_at for row in in_force}
+    texts = [
+        {
+            "scope": str(scope),
+            "label": ConsentScope(scope).label,
+            "version": text.version,
+            "text": text.text,
+            "given_at": given.get((str(scope), text.version)),
+        }
+        for scope, text in consent.TEXTS.items()
+    ]
+    return render(request, "web/consent.html", {"texts": texts, "next": reverse("web:work")})

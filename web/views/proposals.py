@@ -1,0 +1,194 @@
+"""Proposals: what they would do, how the vote stands, one's own ballot, and making one."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from chain.clock import clock
+from contributions.models import Adoption, Kind
+from governance.carry_out import as_draft
+from governance.decode import explain
+from governance.models import Power, Proposal
+from governance.state import State, Tally, power_wei, state, tally
+from web import onchain, wording
+from web.people import address_of, person_required
+from web.policies import FIELDS, changes, lookup, next_epoch_number, policy_of_epoch
+from web.tallies import states, with_quorum
+
+PAGE_SIZE = 25
+VOTES_SHOWN = 50
+
+
+def moment(seconds: int) -> datetime:
+    """A block's time for a template."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def current_power_wei(address: str) -> int:
+    """The votes an address has now, by finalized logs."""
+    current = Power.objects.filter(delegate=address, is_current=True)
+    return int(current.values_list("votes_wei", flat=True).first() or 0)
+
+
+def _row(proposal: Proposal, counted: Tally, now: State) -> dict[str, Any]:
+    return {
+        "id": proposal.pk,
+        "title": proposal.title,
+        "state": wording.words(wording.PROPOSAL_STATES, now),
+        "ends_at": moment(proposal.deadline),
+        "for_wei": counted.for_wei,
+        "against_wei": counted.against_wei,
+    }
+
+
+@require_safe
+def proposals(request: HttpRequest) -> HttpResponse:
+    """Anyone: all proposals, newest first, and the policies adopted so far."""
+    found = with_quorum(Proposal.objects.order_by("-block_number", "-created_at"))
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    adoptions = Adoption.objects.filter(kind=Kind.REWARD_POLICY)
+    address = address_of(request)
+    context = {
+        "section": "proposals",
+        "page": page,
+        "rows": [_row(*each) for each in states(page)],
+        "address": address,
+        "power_wei": current_power_wei(address) if address else 0,
+        "adoptions": adoptions.order_by("-block_number", "-log_index")[:PAGE_SIZE],
+    }
+    return render(request, "web/proposals.html", context)
+
+
+def actions(proposal: Proposal) -> list[dict[str, Any]]:
+    """Each call of a proposal in plain words; for a policy, what it would change."""
+    next_epoch = next_epoch_number()
+    found = []
+    for call in as_draft(proposal).calls:
+        said = explain(target=call.target, value_wei=call.value_wei, calldata=call.calldata)
+        adopts_policy = (
+            said.function.startswith("adopt(") and said.arguments.get("kind") == Kind.REWARD_POLICY
+        )
+        document_hash = said.arguments.get("contentHash", "")
+        found.append(
+            {
+                "text": said.summary,
+                "contract": said.contract or _("unknown contract"),
+                "target": call.target,
+                "arguments": [{"name": k, "value": v} for k, v in said.arguments.items()],
+                "changes": changes(document_hash, next_epoch) if adopts_policy else [],
+            }
+        )
+    return found
+
+
+def counts(counted: Tally) -> list[dict[str, Any]]:
+    """The tally with whole per cents of all votes cast, for bars."""
+    parts = [
+        ("for", _("For"), counted.for_wei),
+        ("against", _("Against"), counted.against_wei),
+        ("abstain", _("Abstain"), counted.abstain_wei),
+    ]
+    cast = sum(wei for _id, _label, wei in parts) or 1
+    return [
+        {"id": f"tally-{name}", "label": label, "wei": wei, "percent": wei * 100 // cast}
+        for name, label, wei in parts
+    ]
+
+
+def body_of(proposal: Proposal) -> str:
+    """The description without its heading and the machine-readable last line."""
+    lines = proposal.description.split("\n")[1:]
+    return "\n".join(line for line in lines if not line.startswith("#proposer=")).strip()
+
+
+def step_due(now: State, proposal: Proposal) -> str:
+    """What anyone may do now: queue, execute, or nothing."""
+    if now == State.SUCCEEDED:
+        return "queue"
+    ripe = now == State.QUEUED and proposal.eta is not None and clock().head >= proposal.eta
+    return "execute" if ripe else ""
+
+
+def call_of(proposal: Proposal) -> dict[str, Any]:
+    """What the scripts need to queue or execute it."""
+    draft = as_draft(proposal)
+    targets, values, calldatas = draft.lists
+    return {
+        "targets": targets,
+        "values": [str(value) for value in values],
+        "calldatas": ["0x" + data.hex() for data in calldatas],
+        "description_hash": "0x" + draft.description_hash.hex(),
+    }
+
+
+@require_safe
+def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
+    """Anyone: one proposal; a signed-in person with power may vote while voting is open."""
+    found = get_object_or_404(Proposal, pk=proposal_id)
+    counted = tally(found)
+    now = state(found, counted)
+    address = address_of(request)
+    votes = found.votes.order_by("-block_number", "-log_index")
+    context = {
+        "section": "proposals",
+        "proposal": found,
+        "body": body_of(found),
+        "starts_at": moment(found.vote_start),
+        "ends_at": moment(found.deadline),
+        "executable_at": moment(found.eta) if found.eta and now == State.QUEUED else None,
+        "state": wording.words(wording.PROPOSAL_STATES, now),
+        "actions": actions(found),
+        "counts": counts(counted),
+        "quorum_wei": counted.quorum_wei,
+        "address": address,
+        "power_wei": _power_here(address, found, now),
+        "can_vote": now == State.ACTIVE,
+        "own_votes": votes.filter(voter=address) if address else [],
+        "step": step_due(now, found),
+        "votes": votes[:VOTES_SHOWN],
+        "adoptions": _adoptions_by(found),
+        "call": call_of(found),
+    }
+    return render(request, "web/proposal.html", context)
+
+
+def _power_here(address: str, proposal: Proposal, now: State) -> int:
+    if not address:
+        return 0
+    if now == State.PENDING:
+        return current_power_wei(address)
+    return power_wei(address, proposal.vote_start)
+
+
+def _adoptions_by(proposal: Proposal) -> list[Adoption]:
+    executed = proposal.execution_transaction_hash
+    return list(Adoption.objects.filter(transaction_hash=executed)) if executed else []
+
+
+@require_safe
+@person_required
+def new_proposal(request: HttpRequest) -> HttpResponse:
+    """The signed-in person: change the reward policy, starting from the one in force."""
+    next_epoch = next_epoch_number()
+    policy = policy_of_epoch(next_epoch)
+    context = {
+        "section": "proposals",
+        "policy": policy,
+        "policy_hash": policy.hash,
+        "threshold_wei": onchain.read("LAMGovernor", "proposalThreshold"),
+        "power_wei": current_power_wei(address_of(request)),
+        "next_epoch": next_epoch,
+        "fields": [
+            {"path": path, "label": label, "hint": hint, "value": lookup(policy.document, path)}
+            | {"type": kind}
+            for path, kind, label, hint in FIELDS
+        ],
+        "document": json.dumps(policy.document, indent=2),
+    }
+    return render(request, "web/proposal_new.html", context)
