@@ -55,8 +55,8 @@ library StandardMerkle {
     /// @param position Heap index of `nodes[0]`: children of node i are 2i + 1 and 2i + 2.
     /// @param proof Siblings left and right of the run, level by level, the left one first.
     /// @return hash The root.
-    /// @return whole Whether every node took part in the root and every sibling was used. A false position
-    /// gives another root or is not whole, so nothing about it needs to be believed.
+    /// @return whole Whether every node took part in the root and every sibling was used. What is whole
+    /// and gives the root is in the tree, whatever the position: it only says how to fold, and is not believed.
     function rangeRoot(bytes32[] memory nodes, uint256 position, bytes32[] calldata proof)
         internal
         pure

@@ -56,21 +56,42 @@ abstract contract Deployed {
         address distributorAt = vm.computeCreateAddress(address(this), nonce + 6);
         address[] memory only = new address[](1);
         only[0] = governorAt;
-        timelock = new TimelockController(TIMELOCK_DELAY, only, only, address(0));
-        handover = new Handover(address(timelock), _terms());
-        registry = new Registry(handover, Adoption(POLICY, "policy", 0), Adoption(VERIFIER, "verifier", 0));
-        token = new LAMToken(vaultAt, handover, START, EPOCH_SECONDS, new Allocation[](0));
-        governor = new LAMGovernor(token, timelock, handover, _governorParameters());
-        vault = new RewardsVault(address(token), distributorAt, handover);
-        distributor = new RewardsDistributor(
-            address(token), vault, registry, handover, VETO_SECONDS, EXPIRY_SECONDS
+        timelock = TimelockController(
+            payable(_create("TimelockController", abi.encode(TIMELOCK_DELAY, only, only, address(0))))
         );
+        handover = Handover(_create("Handover", abi.encode(timelock, _terms())));
+        Adoption memory policy = Adoption(POLICY, "policy", 0);
+        Adoption memory verifier = Adoption(VERIFIER, "verifier", 0);
+        registry = Registry(_create("Registry", abi.encode(handover, policy, verifier)));
+        Allocation[] memory none = new Allocation[](0);
+        token = LAMToken(_create("LAMToken", abi.encode(vaultAt, handover, START, EPOCH_SECONDS, none)));
+        bytes memory arguments = abi.encode(token, timelock, handover, _governorParameters());
+        governor = LAMGovernor(payable(_create("LAMGovernor", arguments)));
+        vault = RewardsVault(_create("RewardsVault", abi.encode(token, distributorAt, handover)));
+        arguments = abi.encode(token, vault, registry, handover, VETO_SECONDS, _expirySeconds());
+        distributor = RewardsDistributor(_create("RewardsDistributor", arguments));
+    }
+
+    /// @dev By artifact and not by `new`, which would copy every contract's code into every test.
+    function _create(string memory name, bytes memory arguments) internal returns (address created) {
+        bytes memory code = bytes.concat(vm.getCode(string.concat(name, ".sol:", name)), arguments);
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+            if iszero(created) {
+                returndatacopy(0x00, 0, returndatasize())
+                revert(0x00, returndatasize())
+            }
+        }
     }
 
     function _terms() internal view virtual returns (Term[] memory terms) {
         terms = new Term[](2);
         terms[0] = Term(Capability.RootPublisher, publisher, START + 730 days);
         terms[1] = Term(Capability.Guardian, guardian, START + 365 days);
+    }
+
+    function _expirySeconds() internal pure virtual returns (uint64) {
+        return EXPIRY_SECONDS;
     }
 
     function _governorParameters() internal pure virtual returns (GovernorParameters memory) {

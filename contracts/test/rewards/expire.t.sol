@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Entry, IRewardsDistributor as I} from "../../src/interfaces/IRewardsDistributor.sol";
+import {Deployed} from "../support/Deployed.sol";
+import {Tree} from "../support/Tree.sol";
+import {vm} from "../support/Vm.sol";
+
+contract ExpireTest is Deployed {
+    Entry[] internal old;
+    uint64 internal activatedAt;
+
+    function setUp() public override {
+        super.setUp();
+        _fill(4, 1);
+        _publishEntries(1);
+        activatedAt = uint64(block.timestamp);
+        old = entries;
+        _fill(4, 3);
+        _publishEntries(2);
+    }
+
+    function _authorise(uint64 epoch) private {
+        vm.prank(address(timelock));
+        distributor.expireThrough(epoch);
+    }
+
+    function _expire() private returns (uint256) {
+        (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(old, 0, 4);
+        vm.prank(stranger);
+        return distributor.expireMany(run, position, proof);
+    }
+
+    function test_RevertWhen_TheCallerIsNotTheTimelock() external {
+        vm.warp(activatedAt + EXPIRY_SECONDS);
+        vm.expectRevert(abi.encodeWithSelector(I.NotTimelock.selector, publisher));
+        vm.prank(publisher);
+        distributor.expireThrough(1);
+    }
+
+    function testFuzz_RevertWhen_NoRootOfTheEpochWasInForce(uint64 epoch) external {
+        vm.assume(epoch == 0 || epoch > 2);
+        vm.warp(activatedAt + 2 * EXPIRY_SECONDS);
+        vm.expectRevert(abi.encodeWithSelector(I.NotExpirable.selector, epoch));
+        _authorise(epoch);
+    }
+
+    function test_RevertWhen_TheRootIsYoung() external {
+        vm.warp(activatedAt + EXPIRY_SECONDS - 1);
+        vm.expectRevert(abi.encodeWithSelector(I.TooEarly.selector, activatedAt + EXPIRY_SECONDS));
+        _authorise(1);
+    }
+
+    function test_RevertWhen_ExpiryHasGoneFurther() external {
+        vm.warp(activatedAt + 2 * EXPIRY_SECONDS);
+        _authorise(2);
+        vm.expectRevert(abi.encodeWithSelector(I.NotExpirable.selector, uint64(1)));
+        _authorise(1);
+    }
+
+    function test_RevertWhen_NothingMayExpire() external {
+        (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(old, 0, 4);
+        vm.expectRevert(abi.encodeWithSelector(I.NotExpirable.selector, uint64(0)));
+        distributor.expireMany(run, position, proof);
+    }
+
+    function test_RevertWhen_ALeafIsNotOfTheAuthorisedRoot() external {
+        vm.warp(activatedAt + EXPIRY_SECONDS);
+        _authorise(1);
+        (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(entries, 0, 4);
+        vm.expectRevert(I.InvalidProof.selector);
+        distributor.expireMany(run, position, proof);
+    }
+
+    function test_ItMovesWhatWasNeverClaimedToTheTreasuryOnce() external {
+        _claim(0); // everything up to epoch 2
+        vm.warp(activatedAt + EXPIRY_SECONDS);
+        _authorise(1);
+        uint256 unclaimed = old[1].cumulative + old[2].cumulative + old[3].cumulative;
+        vm.expectEmit(true, true, true, true, address(distributor));
+        emit I.Expired(old[1].account, address(timelock), old[1].cumulative, old[1].cumulative);
+        vm.assertEq(_expire(), unclaimed);
+        vm.assertEq(token.balanceOf(address(timelock)), unclaimed);
+        vm.assertEq(_expire(), 0);
+    }
+
+    function test_ItLeavesWhatWasEarnedLater() external {
+        vm.warp(activatedAt + EXPIRY_SECONDS);
+        _authorise(1);
+        _expire();
+        for (uint256 i = 0; i < 4; ++i) {
+            vm.assertEq(_claim(i), entries[i].cumulative - old[i].cumulative);
+        }
+        vm.assertEq(token.balanceOf(address(distributor)), 0);
+    }
+}
