@@ -4,6 +4,7 @@ Used by the operator's importer, never by the service. The mnemonic is a private
 sitting has which index is a second file beside it, so that another run gives the same wallets.
 """
 
+import functools
 import json
 import os
 import stat
@@ -47,8 +48,14 @@ def indices(path: Path, sittings: Iterable[str]) -> dict[str, int]:
 
 def accounts(words: str, numbers: Iterable[int]) -> dict[int, LocalAccount]:
     """The accounts at `m/44'/60'/0'/0/i`."""
-    seed = seed_from_mnemonic(words, "")
+    seed = _seed(words)
     return {i: Account.from_key(key_from_seed(seed, PATH.format(index=i))) for i in numbers}
+
+
+@functools.cache
+def _seed(words: str) -> bytes:
+    # Slow on purpose (BIP-39 stretches it), and the same for every account.
+    return bytes(seed_from_mnemonic(words, ""))
 
 
 def _write_new(path: Path, text: str) -> None:
