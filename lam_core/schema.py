@@ -17,6 +17,7 @@ from uuid import UUID
 
 import orjson
 from pydantic import Field, ValidationError, model_validator
+from pydantic.json_schema import GenerateJsonSchema
 
 from lam_core.canonical import digest_bytes
 from lam_core.observation import Element, Name, Observation, Part, Text, ValuePattern
@@ -146,8 +147,15 @@ def orjson_bytes(document: dict[str, Any]) -> bytes:
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of the workflow document, from which TypeScript types are made."""
-    schema = Workflow.model_json_schema()
+    schema = Workflow.model_json_schema(schema_generator=_WithoutFieldTitles)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+class _WithoutFieldTitles(GenerateJsonSchema):
+    """A title for each field says nothing its name does not, and becomes a type in TypeScript."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 def _time_misfits(step: Step, before: int) -> Iterator[tuple[str, str]]:

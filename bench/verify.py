@@ -1,0 +1,156 @@
+"""Measures import and verification on recordings: `python -m bench.verify PATH`.
+
+Writes bench/results/verify.json: figures with their targets, beside the command, commit, machine
+and versions that gave them. Times are CPU time of this process.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from lam_core.miniwob import Recording, iter_recordings
+from lam_core.schema import Workflow, parse_workflow
+from lam_core.survey import BOTS, MORE_BOTS, SUCCEEDED, Survey, survey, try_bots
+from lam_core.verify import History, Release, assess, load_release, shape_key, trace
+
+RESULTS = Path(__file__).with_name("results") / "verify.json"
+CANDIDATES = 50
+PACKAGES = ("numpy", "orjson", "pydantic")
+
+Figure = dict[str, Any]
+
+
+def figure(
+    name: str,
+    value: float,
+    unit: str,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+    peer: str | None = None,
+    peer_value: float | None = None,
+) -> Figure:
+    """One measured figure; `ratio` is the value divided by the peer's."""
+    holds = None
+    if at_most is not None:
+        holds = value <= at_most
+    if at_least is not None:
+        holds = value >= at_least
+    target = f"<= {at_most}" if at_most is not None else f">= {at_least}"
+    return {
+        "name": name,
+        "value": round(value, 3),
+        "unit": unit,
+        "target": target if holds is not None else None,
+        "holds": holds,
+        "peer": f"{peer}: {peer_value:.3f}" if peer else None,
+        "ratio": round(value / peer_value, 2) if peer_value else None,
+    }
+
+
+def standard_library_ms(recordings: Sequence[Recording]) -> float:
+    """The peer: gunzip and `json.loads` alone, milliseconds of CPU per recording."""
+    started = time.process_time()
+    for recording in recordings:
+        json.loads(gzip.decompress(recording.path.read_bytes()))
+    return 1000 * (time.process_time() - started) / len(recordings)
+
+
+def import_ms(recordings: Sequence[Recording], release: Release) -> float:
+    """Reading and converting, milliseconds of CPU per recording."""
+    return 1000 * survey(recordings, release).import_seconds / len(recordings)
+
+
+def assess_ms(result: Survey, release: Release) -> float:
+    """One verdict against 50 candidates, milliseconds of CPU, over accepted workflows."""
+    workflows = [Workflow.model_validate_json(w) for w in result.accepted_workflows[::20]]
+    started = time.process_time()
+    for workflow in workflows:
+        known = result.traces[shape_key(workflow)] or [trace(workflow)]
+        candidates = (known * CANDIDATES)[:CANDIDATES]
+        assess(workflow, History(candidates, SUCCEEDED), release)
+    return 1000 * (time.process_time() - started) / len(workflows)
+
+
+def parse_ms_per_megabyte(result: Survey) -> float:
+    """Reading submitted workflows, milliseconds of CPU per megabyte of JSON."""
+    bodies = result.accepted_workflows[::10]
+    started = time.process_time()
+    for body in bodies:
+        parse_workflow(body)
+    return 1000 * (time.process_time() - started) / (sum(map(len, bodies)) / 1e6)
+
+
+def figures(recordings: Sequence[Recording], release: Release, seed: int) -> list[Figure]:
+    """Everything this benchmark measures."""
+    result = survey(track(recordings, description="Verifying"), release)
+    try_bots(result, release, BOTS | MORE_BOTS, seed=seed)
+    some = recordings[::10]
+    unnamed = result.recordings - result.converted - sum(result.not_converted.values())
+    measured = [
+        figure(
+            "recordings neither converted nor refused by name", unnamed, "recordings", at_most=0
+        ),
+        figure("converted", result.converted, "recordings"),
+        figure("people with rawReward 1 refused", result.rewarded_refused_percent, "%", at_most=2),
+        figure(
+            "import, gunzip and JSON included",
+            import_ms(some, release),
+            "ms CPU per recording",
+            at_most=6,
+            peer="gunzip and json.loads alone",
+            peer_value=standard_library_ms(some),
+        ),
+        figure("verdict, 50 candidates", assess_ms(result, release), "ms CPU", at_most=3),
+        figure("parse_workflow", parse_ms_per_megabyte(result), "ms CPU per MB"),
+    ]
+    for kind, outcome in result.bots.items():
+        name = f"bots refused of {outcome.made}: {kind}"
+        least = outcome.made if kind in BOTS else None
+        measured.append(figure(name, outcome.refused, "bots", at_least=least))
+    return measured
+
+
+def environment() -> dict[str, Any]:
+    """Where the figures come from."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}"
+    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    return {"commit": commit, "machine": machine, "versions": versions}
+
+
+def main() -> int:
+    """Measure, write the results, exit 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recordings", type=Path)
+    parser.add_argument("--release", default="rules-1")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    recordings = list(iter_recordings(arguments.recordings))
+    release = load_release(arguments.release)
+    results = figures(recordings, release, arguments.seed)
+    command = f"python -m bench.verify RECORDINGS --seed {arguments.seed}"
+    document = {"command": command, "release": release.hash, **environment(), "results": results}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
+    for result in results:
+        print(f"{result['name']}: {result['value']} {result['unit']} ({result['target']})")
+    return int(any(result["holds"] is False for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
