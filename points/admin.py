@@ -371,7 +371,7 @@ class ClaimAdmin(LedgerAdmin):
     def allocations_shown(self, claim: Claim) -> SafeString:
         """The epochs that gave the address what it claims, each with the points behind it."""
         rows = Allocation.objects.filter(leaf__account__address=claim.account)
-        rows = rows.select_related("epoch").order_by("epoch")[:RELATED_SHOWN]
+        rows = rows.select_related("epoch").order_by("epoch_id")[:RELATED_SHOWN]
         return format_html_join(
             "",
             "<div>{} · {} · {} wei</div>",

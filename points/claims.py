@@ -97,7 +97,7 @@ def proof(*, epoch: Epoch, address: str) -> Proof:
     if leaf is None or not epoch.closed_at:
         raise NoProof(f"{address} has no leaf in the tree of epoch {epoch.number}.")
     allocated = Allocation.objects.filter(leaf=leaf, epoch__lte=epoch.number)
-    last = allocated.order_by("-epoch").first()
+    last = allocated.order_by("-epoch_id").first()
     assert last is not None
     tree = bundle.open_tree(bundle.path_of(settings.BUNDLES_DIR, epoch.number))
     return Proof(
