@@ -41,6 +41,7 @@ lint: install  ## Style, types, import direction
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy $(PACKAGES)
+	npm run --silent typecheck
 
 test: lint browser  ## All tests, on real PostgreSQL, broker, node and browser
 	$(PY) -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)

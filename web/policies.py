@@ -6,6 +6,7 @@ from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from contributions import policy
+from contributions.models import Adoption, Kind
 from contributions.policy_document import Policy, load_policy
 from points.models import Epoch
 
@@ -97,13 +98,31 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-def changes(document_hash: str, epoch: int) -> list[dict[str, Any]]:
-    """What differs between a policy and the one in force; empty when the new one is unknown."""
+def known(document_hash: str) -> Policy | None:
+    """A policy by its hash; None when it is not known here or is none."""
     try:
-        proposed = policy.policy(document_hash)
+        return policy.policy(document_hash)
     except (policy.UnknownDocument, policy.InvalidDocument):
+        return None
+
+
+def replaced_by(adopted: Adoption | None) -> Policy:
+    """The policy that an adoption replaced; the one in force while there is no adoption yet."""
+    if adopted is None:
+        return policy_of_epoch(next_epoch_number())
+    earlier = Adoption.objects.filter(
+        kind=Kind.REWARD_POLICY, adoptable=True, block_number__lt=adopted.block_number
+    )
+    last = earlier.order_by("-block_number", "-log_index").first()
+    return (known(last.hash) if last else None) or load_policy()
+
+
+def changes(document_hash: str, base: Policy) -> list[dict[str, Any]]:
+    """What differs between a policy and another; empty when the new one is unknown."""
+    proposed = known(document_hash)
+    if proposed is None:
         return []
-    before, after = (flatten(each.document) for each in (policy_of_epoch(epoch), proposed))
+    before, after = (flatten(each.document) for each in (base, proposed))
     return [
         {"path": path, "before": before.get(path, "–"), "after": after.get(path, "–")}
         for path in sorted(before.keys() | after.keys())

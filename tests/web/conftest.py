@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from config import browser as chromium
 from config.environment import BASE_DIR
+from points import epochs
+from tests.conftest import KEYS, Chain
+from tests.web.service import Service
 
 FLAGS = [
     "--headless=new",
@@ -26,7 +29,7 @@ FLAGS = [
     "--no-first-run",
     "--disable-quic",
 ]
-TIMEOUT_MILLISECONDS = 8_000
+TIMEOUT_MILLISECONDS = 30_000
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +40,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> str:
     source = Path(__file__).parent / "wallet.ts"
     commands = [
         ["node", "web/build.mjs"],
-        [str(esbuild), str(source), "--bundle", "--format=iife", f"--outfile={wallet}"],
+        [str(esbuild), str(source), "--bundle", "--minify", "--format=iife", f"--outfile={wallet}"],
     ]
     for command in commands:
         subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True)
@@ -132,3 +135,13 @@ def new_person(
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def service(chain: Chain, settings) -> Service:
+    """The service with its genesis policy adopted and the first epoch open."""
+    settings.OPERATOR_ADDRESSES = [KEYS["operator"].address]
+    running = Service(chain)
+    running.follow()
+    epochs.open_next()
+    return running

@@ -6,10 +6,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from contributions.models import Document
 from points.epochs import state, states
 from points.models import Epoch, RootActivation, RootSubmission, RootVeto
 from web import wording
+from web.policies import known
 
 PAGE_SIZE = 50
 Event = RootSubmission | RootActivation | RootVeto
@@ -50,12 +50,12 @@ def epochs(request: HttpRequest) -> HttpResponse:
 def epoch(request: HttpRequest, number: int) -> HttpResponse:
     """Anyone: one epoch with its hashes and what happened to its roots on chain."""
     found = get_object_or_404(Epoch, number=number)
-    policy = Document.objects.filter(hash=found.policy_hash).first()
+    policy = known(found.policy_hash)
     context = {
         "section": "epochs",
         "epoch": found,
         "state": wording.words(wording.EPOCH_STATES, state(found)),
-        "policy_name": policy.document.get("name") if policy else None,
+        "policy_name": policy.name if policy else "",
         "events": root_events(found),
     }
     return render(request, "web/epoch.html", context)

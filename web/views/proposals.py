@@ -18,7 +18,14 @@ from governance.models import Power, Proposal
 from governance.state import State, Tally, power_wei, state, tally
 from web import onchain, wording
 from web.people import address_of, person_required
-from web.policies import FIELDS, changes, lookup, next_epoch_number, policy_of_epoch
+from web.policies import (
+    FIELDS,
+    changes,
+    lookup,
+    next_epoch_number,
+    policy_of_epoch,
+    replaced_by,
+)
 from web.tallies import states, with_quorum
 
 PAGE_SIZE = 25
@@ -65,9 +72,9 @@ def proposals(request: HttpRequest) -> HttpResponse:
     return render(request, "web/proposals.html", context)
 
 
-def actions(proposal: Proposal) -> list[dict[str, Any]]:
-    """Each call of a proposal in plain words; for a policy, what it would change."""
-    next_epoch = next_epoch_number()
+def actions(proposal: Proposal, adoptions: list[Adoption]) -> list[dict[str, Any]]:
+    """Each call of a proposal in plain words; for a policy, what it changes."""
+    base = replaced_by(adoptions[0] if adoptions else None)
     found = []
     for call in as_draft(proposal).calls:
         said = explain(target=call.target, value_wei=call.value_wei, calldata=call.calldata)
@@ -81,7 +88,7 @@ def actions(proposal: Proposal) -> list[dict[str, Any]]:
                 "contract": said.contract or _("unknown contract"),
                 "target": call.target,
                 "arguments": [{"name": k, "value": v} for k, v in said.arguments.items()],
-                "changes": changes(document_hash, next_epoch) if adopts_policy else [],
+                "changes": changes(document_hash, base) if adopts_policy else [],
             }
         )
     return found
@@ -134,6 +141,7 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
     counted = tally(found)
     now = state(found, counted)
     address = address_of(request)
+    adoptions = _adoptions_by(found)
     votes = found.votes.order_by("-block_number", "-log_index")
     context = {
         "section": "proposals",
@@ -143,7 +151,7 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
         "ends_at": moment(found.deadline),
         "executable_at": moment(found.eta) if found.eta and now == State.QUEUED else None,
         "state": wording.words(wording.PROPOSAL_STATES, now),
-        "actions": actions(found),
+        "actions": actions(found, adoptions),
         "counts": counts(counted),
         "quorum_wei": counted.quorum_wei,
         "address": address,
@@ -152,7 +160,7 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
         "own_votes": votes.filter(voter=address) if address else [],
         "step": step_due(now, found),
         "votes": votes[:VOTES_SHOWN],
-        "adoptions": _adoptions_by(found),
+        "adoptions": adoptions,
         "call": call_of(found),
     }
     return render(request, "web/proposal.html", context)
