@@ -101,7 +101,11 @@ def _after(
     for name in events:
         owner, event = name.split(".")
         wanted |= Q(address=ours.address(owner), topic0=contract(owner).event(event).topic0)
-    logs = Log.objects.filter(chain_id=ours.chain_id, block_number__lte=finalized)
+    logs = Log.objects.filter(
+        chain_id=ours.chain_id,
+        # Implied by the position, but what lets PostgreSQL read the index from there on.
+        block_number__range=(cursor.block_number, finalized),
+    )
     return (
         logs.filter(position, wanted).order_by("block_number", "log_index").select_related("block")
     )

@@ -6,11 +6,12 @@ double a log. Every header must link to the one before. A header of ours that th
 has is rewound; below the finalized block nothing may change, and a change is an error.
 """
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from eth_utils.crypto import keccak
@@ -22,6 +23,10 @@ from chain.rpc import ChainError, ChainUnavailable, Header, RawLog, Rpc, RpcErro
 
 WINDOW_MAX_BLOCKS = 5000
 ANCESTOR_STEP = 64
+COPY_LOGS = """COPY chain_log (
+    chain_id, block_id, block_hash, block_number, log_index, transaction_hash, transaction_index,
+    address, topic0, topics, data
+) FROM STDIN"""
 
 logger = logging.getLogger(__name__)
 
@@ -267,10 +272,7 @@ def _store(
         blocks = Block.objects.bulk_create(
             Block(**_block_fields(chain.chain_id, header)) for header in headers
         )
-        keys = {block.hash: block.pk for block in blocks}
-        Log.objects.bulk_create(
-            [_log_row(chain.chain_id, keys[log.block_hash], log) for log in logs], batch_size=5000
-        )
+        _copy_logs(chain.chain_id, {block.hash: block.pk for block in blocks}, logs)
         locked.height, locked.height_hash = last.number, last.hash
         locked.height_timestamp, locked.head = last.timestamp, head.number
         if len(headers) == chain.window:
@@ -281,20 +283,25 @@ def _store(
     _copy(locked, chain)
 
 
-def _log_row(chain_id: int, block_pk: int, log: RawLog) -> Log:
-    return Log(
-        chain_id=chain_id,
-        block_id=block_pk,
-        block_hash=log.block_hash,
-        block_number=log.block_number,
-        log_index=log.log_index,
-        transaction_hash=log.transaction_hash,
-        transaction_index=log.transaction_index,
-        address=log.address,
-        topic0=log.topics[0],
-        topics=list(log.topics[1:]),
-        data=log.data,
-    )
+def _copy_logs(chain_id: int, blocks: dict[str, int], logs: Iterable[RawLog]) -> None:
+    """Insert by COPY: several times as fast as INSERT, within the same transaction."""
+    with connection.cursor() as cursor, cursor.copy(COPY_LOGS) as copy:
+        for log in logs:
+            copy.write_row(
+                (
+                    chain_id,
+                    blocks[log.block_hash],
+                    log.block_hash,
+                    log.block_number,
+                    log.log_index,
+                    log.transaction_hash,
+                    log.transaction_index,
+                    log.address,
+                    log.topics[0],
+                    json.dumps(log.topics[1:]),
+                    log.data,
+                )
+            )
 
 
 def _finalize(chain: Chain, final: Header, head: Header) -> None:

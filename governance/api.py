@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from accounts.permissions import CanManageAccount, CanRead
+from chain.clock import Clock, clock
 from chain.deployment import deployment
 from chain.models import Intent
 from chain.rpc import ChainError
@@ -30,7 +31,7 @@ from governance.decode import explain
 from governance.models import Delegation, Power, Proposal, Vote
 from governance.propose import Draft, ProposalError
 from governance.relay import LimitReached, NotRelayed
-from governance.state import State, state, tally
+from governance.state import State, Tally, state, tallies, tally
 
 KINDS = {"reward_policy": Kind.REWARD_POLICY, "verifier_release": Kind.VERIFIER_RELEASE}
 
@@ -131,16 +132,21 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _summary(proposal: Proposal) -> dict[str, Any]:
-    counted = tally(proposal)
+def _summary(proposal: Proposal, counted: Tally, now: Clock) -> dict[str, Any]:
     names = ("id", "title", "proposer", "created_at", "vote_start", "deadline")
     fields = {name: getattr(proposal, name) for name in names}
-    return {**fields, "state": state(proposal, counted).value, "tally": counted}
+    return {**fields, "state": state(proposal, counted, now).value, "tally": counted}
+
+
+def _summaries(page: list[Proposal]) -> list[Any]:
+    counted, now = tallies(page), clock()
+    shown = [_summary(each, counted[each.pk], now) for each in page]
+    return list(shapes.ProposalOut(shown, many=True).data)
 
 
 def detail(proposal: Proposal) -> dict[str, Any]:
     """A proposal as its page and the API show it."""
-    shown = _summary(proposal)
+    shown = _summary(proposal, tally(proposal), clock())
     draft = carry_out.as_draft(proposal)
     steps = {State.SUCCEEDED: "queue", State.QUEUED: "execute"}
     step = steps.get(State(shown["state"]))
@@ -181,9 +187,7 @@ class Proposals(View):
     def get(self, request: Request) -> Response:
         """Proposals, newest first, with state and tally by final votes."""
         rows = Proposal.objects.order_by("-block_number", "-created_at")
-        return self.page(
-            request, rows, lambda page: [shapes.ProposalOut(_summary(each)).data for each in page]
-        )
+        return self.page(request, rows, _summaries)
 
 
 class ProposalView(View):

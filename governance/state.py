@@ -5,14 +5,15 @@ executed within the grace period. The end of voting is judged by the time of the
 so that no vote that is still to become final can be missed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 
 from chain.clock import Clock, clock
 from chain.deployment import deployment
-from governance.models import Power, Proposal, QuorumNumerator, Supply
+from governance.models import Power, Proposal, QuorumNumerator, Supply, Vote
 
 
 class State(StrEnum):
@@ -50,25 +51,39 @@ class Tally:
 
 def tally(proposal: Proposal) -> Tally:
     """The sums of all final votes."""
-    sums = proposal.votes.aggregate(
-        against=Sum("against_wei"), in_favour=Sum("for_wei"), abstain=Sum("abstain_wei")
-    )
-    return Tally(
-        against_wei=int(sums["against"] or 0),
-        for_wei=int(sums["in_favour"] or 0),
-        abstain_wei=int(sums["abstain"] or 0),
-        quorum_wei=quorum_wei(proposal.vote_start),
-    )
+    return tallies([proposal])[proposal.pk]
 
 
-def quorum_wei(at: int) -> int:
-    """What a quorum needs by supply and numerator as of `at` (seconds since 1970)."""
-    order = ("-block_number", "-log_index")
-    supply = Supply.objects.filter(since__lte=at).order_by(*order).first()
-    numerator = QuorumNumerator.objects.filter(since__lte=at).order_by(*order).first()
-    if supply is None or numerator is None:
-        return 0
-    return supply.total_wei * numerator.numerator // 100
+def tallies(proposals: Sequence[Proposal]) -> dict[int, Tally]:
+    """The tallies of many proposals by their ids, in one query."""
+    rows = Proposal.objects.filter(pk__in=[each.pk for each in proposals]).annotate(
+        against_wei=_votes("against_wei"),
+        for_wei=_votes("for_wei"),
+        abstain_wei=_votes("abstain_wei"),
+        supply_wei=_as_of(Supply, "total_wei"),
+        numerator=_as_of(QuorumNumerator, "numerator"),
+    )
+    return {
+        row.pk: Tally(
+            against_wei=int(row.against_wei or 0),
+            for_wei=int(row.for_wei or 0),
+            abstain_wei=int(row.abstain_wei or 0),
+            quorum_wei=int(row.supply_wei or 0) * (row.numerator or 0) // 100,
+        )
+        for row in rows
+    }
+
+
+def _votes(column: str) -> Subquery:
+    """A sum over the votes of the outer proposal."""
+    votes = Vote.objects.filter(proposal=OuterRef("pk")).order_by().values("proposal")
+    return Subquery(votes.annotate(sum=Sum(column)).values("sum"))
+
+
+def _as_of(model: type[Supply] | type[QuorumNumerator], column: str) -> Subquery:
+    """A column of the checkpoint that stood when the outer proposal's power was counted."""
+    past = model._default_manager.filter(since__lte=OuterRef("vote_start"))
+    return Subquery(past.order_by("-block_number", "-log_index").values(column)[:1])
 
 
 def power_wei(address: str, at: int) -> int:

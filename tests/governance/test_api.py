@@ -1,12 +1,14 @@
 """The governance API as clients see it, and who may call what."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chain.models import Intent
 from contributions import policy
 from contributions.models import Document
-from governance import vote
+from governance import propose, vote
 from governance.models import RelayedCall, Support
 from tests.factories import bearer, make_user
 from tests.governance.conftest import LAM, changed_policy
@@ -107,11 +109,25 @@ def test_delegates_are_listed_by_power(client, assembly) -> None:
     assert get(client, "delegates/0x12").status_code == 400
 
 
-def test_the_number_of_queries_does_not_grow_with_delegates(
-    client, assembly, django_assert_max_num_queries
-) -> None:
-    with django_assert_max_num_queries(3):
-        get(client, "delegates")
+@pytest.mark.parametrize("path", ["delegates", "proposals", "votes"])
+def test_the_number_of_queries_does_not_grow_with_the_rows(client, assembly, path) -> None:
+    counts = []
+    for batch in ([1], [2, 3]):
+        for each in batch:
+            proposal = assembly.propose(titled(assembly, f"Number {each}"))
+            assembly.vote(each - 1, proposal, Support.FOR)
+            assembly.follow()
+        with CaptureQueriesContext(connection) as queries:
+            assert get(client, path).json()["count"] >= len(batch)
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 5
+
+
+def titled(assembly, title: str) -> propose.Draft:
+    """A proposal that does nothing in particular."""
+    call = propose.Call(assembly.chain.address("Registry"), 0, b"\1")
+    proposer = assembly.holders[0].address
+    return propose.draft(calls=[call], title=title, body="", proposer=proposer)
 
 
 def test_a_delegation_is_signed_and_relayed(client, assembly, member) -> None:

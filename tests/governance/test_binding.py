@@ -69,7 +69,6 @@ def test_no_admin_form_adds_changes_or_deletes(before, root, rf, model) -> None:
     for page in pages:
         root.post(page, {**ADOPTION, "post": "yes", "action": "delete_selected"})
     assert list(model.objects.order_by("pk").values()) == rows
-    assert list(Adoption.objects.order_by("pk").values()) == before
 
 
 def keys(model) -> list:
