@@ -328,16 +328,15 @@ class Anvil:
         if self.persistent:
             command += ["--state", str(self.folder / "state.json"), "--state-interval", "1"]
             command += ["--preserve-historical-states"]
-        # Without automatic blocks until the clock is right: no block may carry a wrong time.
         if self.block_seconds is not None:
-            command += ["--no-mining"]
-        self.process = Process("anvil", command, self.folder / "anvil.log")
+            # A block for each transaction at once, and one every few seconds, so that time passes.
+            command += ["--block-time", str(self.block_seconds), "--mixed-mining"]
+        # Ctrl-C makes it write its state before it leaves.
+        log = self.folder / "anvil.log"
+        self.process = Process("anvil", command, log, stop_signal=signal.SIGINT)
         self.process.start()
         self.process.wait_until(self._answers)
         self._restore_clock()
-        if self.block_seconds is not None:
-            rpc(self.url, "evm_setAutomine", True)
-            rpc(self.url, "evm_setIntervalMining", self.block_seconds)
 
     def stop(self) -> None:
         """Shut down; the state is written."""

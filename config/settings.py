@@ -6,6 +6,7 @@ from pathlib import Path
 import dj_database_url
 
 from config import environment
+from contributions import recordings
 
 BASE_DIR = environment.BASE_DIR
 DATA_DIR = environment.data_dir()
@@ -161,10 +162,8 @@ BUNDLES_DIR = Path(ENV.get("LAM_BUNDLES_DIR", DATA_DIR / "bundles"))
 # Who may attest the outcome of an imported recording, and whether labelled samples may pass.
 OPERATOR_ADDRESSES = listing("LAM_OPERATOR_ADDRESSES")
 # Where `import_recordings` finds the public demonstrations when it is given none.
-RECORDINGS_REPOSITORY = ENV.get(
-    "LAM_RECORDINGS_REPOSITORY", "https://github.com/stanfordnlp/miniwob-plusplus-demos.git"
-)
-RECORDINGS_FOLDER = ENV.get("LAM_RECORDINGS_FOLDER", "2017-09-29_first-turk")
+RECORDINGS_REPOSITORY = ENV.get("LAM_RECORDINGS_REPOSITORY", recordings.REPOSITORY)
+RECORDINGS_FOLDER = ENV.get("LAM_RECORDINGS_FOLDER", recordings.FOLDER)
 ALLOW_SAMPLES = flag("LAM_ALLOW_SAMPLES", default=False) and not PRODUCTION
 
 # Sign-In with Ethereum (EIP-4361): what a message must name.
@@ -194,7 +193,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min" if PRODUCTION else "20000/min"),
         "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),
-        "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min"),
+        "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min" if PRODUCTION else "20000/min"),
     },
 }
 SPECTACULAR_SETTINGS = {

@@ -1,0 +1,85 @@
+"""Recorded work: people's, imported by the operator, and bots', which must earn nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import httpx
+from contributions.importer import Plan, Summary
+from contributions.operator_client import OperatorClient
+from eth_account.signers.local import LocalAccount
+
+from contributions import hd_wallets, importer
+from contributions.models import State, Workflow
+from lam_core import bots, miniwob
+from lam_core.schema import Workflow as RecordedWorkflow
+
+BOTS_PER_KIND = 50
+BOT_KINDS: dict[str, Callable[[RecordedWorkflow, int], RecordedWorkflow]] = {
+    "instant": bots.instant,
+    "constant-interval": bots.constant_interval,
+    "replay-with-jitter": bots.replay_with_jitter,
+}
+# Wallets of bots lie far from those of people under the same mnemonic.
+FIRST_BOT_INDEX = 1_000_000
+# One sitting in so many keeps its work for the second epoch.
+LATE_ONE_IN = 8
+
+
+def parts(plan: Plan) -> tuple[Plan, Plan]:
+    """The import split by sitting: the first epoch's part and the second's, always the same."""
+    sittings = sorted({each.sitting for each in importer.found(plan) if _named(each)})
+    late = frozenset(sittings[::LATE_ONE_IN])
+    return replace(plan, skip=late), replace(plan, only=late)
+
+
+def _named(recording: miniwob.Recording) -> bool:
+    try:
+        return bool(recording.sitting)
+    except miniwob.RecordingError:
+        return False
+
+
+def import_part(plan: Plan, advance: Callable[[], None]) -> Summary:
+    """Import what a plan selects; `advance` is called once a recording."""
+    return importer.import_recordings(plan, progress=lambda outcome: advance())
+
+
+def submit_bots(plan: Plan, operator: LocalAccount, advance: Callable[[], None]) -> int:
+    """Submit transformed copies of accepted work under wallets of their own; returns how many.
+
+    The operator attests what the page said, success, so that only the recording itself can give
+    a bot away.
+    """
+    originals = list(_accepted_originals(plan, BOTS_PER_KIND))
+    words = hd_wallets.mnemonic(plan.mnemonic_file)
+    with httpx.Client(base_url=plan.base_url.rstrip("/") + "/api/v1/", timeout=60) as http:
+        for number, transform in enumerate(BOT_KINDS.values()):
+            index = FIRST_BOT_INDEX + number
+            client = OperatorClient(http)
+            client.sign_in(hd_wallets.accounts(words, [index])[index], invite=plan.invite)
+            client.give_consent()
+            for seed, original in enumerate(originals):
+                bot = transform(original, seed)
+                client.submit(bot, client.attest(operator, bot, success=True))
+                advance()
+            client.sign_out()
+    return len(originals) * len(BOT_KINDS)
+
+
+def _accepted_originals(plan: Plan, limit: int) -> Iterator[RecordedWorkflow]:
+    """The first recordings that were accepted, as the operator has them on disk."""
+    accepted = set(Workflow.objects.filter(state=State.ACCEPTED).values_list("pk", flat=True))
+    found = 0
+    for recording in importer.found(plan):
+        if found == limit:
+            return
+        if miniwob.workflow_id(recording.name, plan.source) in accepted:
+            found += 1
+            yield miniwob.convert(
+                recording.read(), task=recording.task, name=recording.name, source=plan.source
+            )
+
+
+def waiting() -> int:
+    """Workflows without a verdict."""
+    return Workflow.objects.filter(state=State.SUBMITTED).count()
