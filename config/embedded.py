@@ -324,7 +324,7 @@ class Anvil:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [str(anvil_binary(self.root)), "--host", HOST, "--port", str(self.port)]
         command += ["--slots-in-an-epoch", "1", "--chain-id", "31337", "--hardfork", "cancun"]
-        command += ["--accounts", "1", "--silent"]
+        command += ["--accounts", "1", "--silent", "--timestamp", str(self._born())]
         if self.persistent:
             command += ["--state", str(self.folder / "state.json"), "--state-interval", "1"]
             command += ["--preserve-historical-states"]
@@ -343,12 +343,18 @@ class Anvil:
         if self.process:
             self.process.stop()
 
+    def _born(self) -> int:
+        """The genesis block's time: kept, as another one would make another genesis block."""
+        path = self.folder / "genesis-timestamp"
+        if not path.exists():
+            path.write_text(str(int(time.time())))
+        return int(path.read_text())
+
     def _restore_clock(self) -> None:
+        """Now, or the last block's time if somebody moved the clock ahead."""
         latest = rpc(self.url, "eth_getBlockByNumber", "latest", False)
         assert isinstance(latest, dict)
-        ahead = int(latest["timestamp"], 16) - int(time.time())
-        if ahead > 0:
-            rpc(self.url, "evm_increaseTime", ahead + 1)
+        rpc(self.url, "evm_setTime", max(int(time.time()), int(latest["timestamp"], 16) + 1))
 
     def _answers(self) -> bool:
         try:

@@ -8,6 +8,7 @@ dies, all stop and the message says which; the next run goes on where this one w
 import argparse
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -120,8 +121,8 @@ class Supervisor:
 
     def _prepare(self) -> None:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-        os.environ.setdefault("LAM_LOG_LEVEL", "WARNING")
         django.setup()
+        logging.getLogger().setLevel(logging.WARNING)
         # Imported here because it reads models: Django must be set up first.
         from config import development
 
