@@ -26,7 +26,8 @@ SAMPLES = Path(miniwob.__file__).with_name("samples")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to import, whence and whither. `base_url` is the site's, without /api/v1."""
+    """What to import, whence and whither. `base_url` is the site's, without /api/v1; `only` and
+    `skip` are sittings."""
 
     recordings: Path
     base_url: str
@@ -36,6 +37,8 @@ class Plan:
     source: Source = Source.MINIWOB
     concurrency: int = 2
     limit: int | None = None
+    only: frozenset[str] | None = None
+    skip: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,20 @@ class Summary:
 
 def found(plan: Plan) -> list[miniwob.Recording]:
     """The recordings of a plan. Raises FileNotFoundError when there are none."""
-    recordings = list(miniwob.iter_recordings(plan.recordings))[: plan.limit]
+    every = miniwob.iter_recordings(plan.recordings)
+    recordings = [each for each in every if _wanted(plan, each)][: plan.limit]
     if not recordings:
         raise FileNotFoundError(f"There are no recordings in {plan.recordings}.")
     return recordings
+
+
+def _wanted(plan: Plan, recording: miniwob.Recording) -> bool:
+    try:
+        sitting = recording.sitting
+    except miniwob.RecordingError:
+        # Refused in its turn, with everything that no list of sittings names.
+        return plan.only is None
+    return sitting not in plan.skip and (plan.only is None or sitting in plan.only)
 
 
 def import_recordings(

@@ -68,7 +68,7 @@ class OperatorClient:
 
     def sign_in(self, account: LocalAccount, *, invite: str) -> None:
         """Sign in with a wallet (EIP-4361); the invite lets a new one in. Raises Refused."""
-        challenge = self._call("POST", "auth/nonce").json()
+        challenge = self.call("POST", "auth/nonce").json()
         now = datetime.now(UTC)
         message = siwe.compose(
             domain=challenge["domain"],
@@ -87,21 +87,21 @@ class OperatorClient:
             "invite": invite,
             "label": "import",
         }
-        self.token = self._call("POST", "auth/verify", orjson.dumps(body)).json()["token"]
+        self.token = self.call("POST", "auth/verify", orjson.dumps(body)).json()["token"]
         self.chain_id = challenge["chain_id"]
 
     def sign_out(self) -> None:
         """Revoke the session's token."""
-        self._call("POST", "auth/sign-out")
+        self.call("POST", "auth/sign-out")
 
     def give_consent(self) -> bool:
         """Agree to the current text of what submitting needs; False when agreed already."""
-        texts = self._call("GET", "consents").json()
+        texts = self.call("GET", "consents").json()
         (text,) = (text for text in texts if text["scope"] == CONSENT_SCOPE)
         if text["given_at"] is not None:
             return False
         body = {"scope": CONSENT_SCOPE, "version": text["version"]}
-        self._call("POST", "consents", orjson.dumps(body))
+        self.call("POST", "consents", orjson.dumps(body))
         return True
 
     def submitted(self) -> set[UUID]:
@@ -109,7 +109,7 @@ class OperatorClient:
         found: set[UUID] = set()
         url: str | None = "workflows?page_size=200"
         while url:
-            page = self._call("GET", url).json()
+            page = self.call("GET", url).json()
             found |= {UUID(row["id"]) for row in page["results"]}
             url = page["next"]
         return found
@@ -120,7 +120,7 @@ class OperatorClient:
         if attestation is not None:
             parts += [b',"attestation":', orjson.dumps(attestation)]
         body = b"".join([*parts, b"}"])
-        return self._call("POST", "workflows", body).status_code == httpx.codes.CREATED
+        return self.call("POST", "workflows", body).status_code == httpx.codes.CREATED
 
     def attest(
         self, operator: LocalAccount, workflow: Workflow, *, success: bool
@@ -136,7 +136,8 @@ class OperatorClient:
         signature = "0x" + signed.signature.hex()
         return {"success": success, "operator": operator.address, "signature": signature}
 
-    def _call(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
+    def call(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
+        """Any request of the API, tried again while the service is away. Raises Refused."""
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"

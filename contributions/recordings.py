@@ -4,6 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+# The public MiniWoB++ demonstrations: the smallest batch, about 2 MB.
+REPOSITORY = "https://github.com/stanfordnlp/miniwob-plusplus-demos.git"
+FOLDER = "2017-09-29_first-turk"
 TIMEOUT_SECONDS = 120
 
 
