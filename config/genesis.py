@@ -1,9 +1,8 @@
 """What rules from the first epoch, and the parameters a development chain is deployed with."""
 
-from lam_core.release import load_release
-
 from chain.deploy import DeploymentParameters, GenesisDocument
 from contributions.policy_document import load_policy
+from lam_core.release import load_release
 
 RELEASE = "rules-1"
 # Accepts the project's own labelled samples too; for machines that reach no recordings of people.

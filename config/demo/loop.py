@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from contributions.importer import Plan
 from eth_account.signers.local import LocalAccount
 from rich.console import Console
 from rich.progress import (
@@ -27,6 +26,7 @@ from config.demo import claiming, market, voting, work
 from config.demo.patience import mined, until
 from config.demo.people import Person, Sender, arrive, give_gas
 from contributions import hd_wallets, importer, policy
+from contributions.importer import Plan
 from contributions.models import Kind
 from points import epochs, publication
 from points.models import Allocation, Claim, Epoch
@@ -109,7 +109,8 @@ class Loop:
     @cached_property
     def wallets(self) -> dict[str, LocalAccount]:
         """Imported contributors' wallets by address."""
-        numbers = hd_wallets.indices(self.plan.mnemonic_file.with_name("sittings.json"), ())
+        path = self.plan.mnemonic_file.with_name("sittings.json")
+        numbers = hd_wallets.indices(path, work.sittings(self.plan))
         words = hd_wallets.mnemonic(self.plan.mnemonic_file)
         accounts = hd_wallets.accounts(words, numbers.values())
         return {each.address: each for each in accounts.values()}
@@ -129,7 +130,7 @@ class Loop:
     def claimers(self) -> list[Person]:
         """Those to whom the first epoch gave most."""
         rows = Allocation.objects.filter(epoch=FIRST).select_related("leaf__account")
-        best = [row.leaf.account.address for row in rows.order_by("-amount_wei", "leaf")[:CLAIMERS]]
+        best = [row.leaf.account.address for row in rows.order_by("-wei", "leaf")[:CLAIMERS]]
         with self.counting("Holders sign in", len(best)) as advance:
             people = [self._arrived(address, advance) for address in best]
         mined(self.rpc, give_gas(self.deployer, best))

@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import orjson
-from contributions.operator_client import OperatorClient
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 from chain.rpc import Reverted, Rpc
+from contributions.operator_client import OperatorClient
 
 ETHER_WEI = 10**18
 GAS_PADDING_PERCENT = 150

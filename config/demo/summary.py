@@ -100,7 +100,7 @@ def _claims(rpc: Rpc) -> dict[str, int]:
     counted: Counter[str] = Counter({"own_wallet": 0, "on_behalf": 0, "by_signature": 0})
     for (account, _), found in zip(rows, rpc.batch(calls) if calls else [], strict=True):
         call = contract("RewardsDistributor").decode_call(bytes.fromhex(found["input"][2:]))
-        if call.function != "claim":
+        if call.name != "claim":
             counted["by_signature"] += 1
         elif found["from"].lower() == account.lower():
             counted["own_wallet"] += 1

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import httpx
-from contributions.importer import Plan, Summary
-from contributions.operator_client import OperatorClient
 from eth_account.signers.local import LocalAccount
 
 from contributions import hd_wallets, importer
+from contributions.importer import Plan, Summary
 from contributions.models import State, Workflow
+from contributions.operator_client import OperatorClient
 from lam_core import bots, miniwob
 from lam_core.schema import Workflow as RecordedWorkflow
 
@@ -27,9 +27,13 @@ LATE_ONE_IN = 8
 
 def parts(plan: Plan) -> tuple[Plan, Plan]:
     """The import split by sitting: the first epoch's part and the second's, always the same."""
-    sittings = sorted({each.sitting for each in importer.found(plan) if _named(each)})
-    late = frozenset(sittings[::LATE_ONE_IN])
+    late = frozenset(sittings(plan)[::LATE_ONE_IN])
     return replace(plan, skip=late), replace(plan, only=late)
+
+
+def sittings(plan: Plan) -> list[str]:
+    """All sittings of an import, sorted."""
+    return sorted({each.sitting for each in importer.found(plan) if _named(each)})
 
 
 def _named(recording: miniwob.Recording) -> bool:

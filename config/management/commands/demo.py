@@ -1,12 +1,10 @@
 """The whole loop as its users go through it, on a service that is up (`make demo`)."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
-from contributions.hd_wallets import MnemonicOpen
-from contributions.importer import Plan
-from contributions.operator_client import Refused, ServiceUnreachable
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
@@ -19,6 +17,9 @@ from config.demo import summary
 from config.demo.loop import Loop
 from config.demo.patience import NothingHappens
 from config.demo.people import TransactionFailed
+from contributions.hd_wallets import MnemonicOpen
+from contributions.importer import Plan
+from contributions.operator_client import Refused, ServiceUnreachable
 from lam_core.schema import Source
 
 INVITE_USES = 1_000_000
@@ -42,6 +43,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, print the summary; fails when anything does not reconcile."""
+        # Bars and the summary are for people; what libraries log would tear them apart.
+        logging.getLogger().setLevel(logging.WARNING)
         console = Console(stderr=True)
         loop = Loop(self.plan(options), Rpc(settings.ETH_RPC_URL), console)
         try:
