@@ -24,14 +24,12 @@ def claim_all(
 
 def claim_oneself(person: Person, epoch: int) -> list[str]:
     """The account's own transaction; none when all is claimed."""
-    call = _claim_call(person, epoch)
-    return [person.sender.send(**call)] if call else []
+    return _claim(person, epoch, sender=person)
 
 
 def claim_on_behalf(person: Person, epoch: int, helper: Person) -> list[str]:
     """Somebody else's transaction; the LAM goes to the account."""
-    call = _claim_call(person, epoch)
-    return [helper.sender.send(**call)] if call else []
+    return _claim(person, epoch, sender=helper)
 
 
 def claim_by_signature(person: Person, epoch: int) -> list[str]:
@@ -52,15 +50,15 @@ def claim_by_signature(person: Person, epoch: int) -> list[str]:
     return []
 
 
-def _claim_call(person: Person, epoch: int) -> dict[str, str] | None:
-    """Calldata of `claim` from the API's proof; None when nothing is left to claim."""
+def _claim(person: Person, epoch: int, *, sender: Person) -> list[str]:
+    """Send `claim` with the API's proof; nothing when nothing is left to claim."""
     proof = person.get(f"epochs/{epoch}/proof")
     if int(proof["cumulative_wei"]) <= _claimed(person):
-        return None
+        return []
     data = contract("RewardsDistributor").encode_call(
         "claim", proof["address"], int(proof["cumulative_wei"]), proof["root"], proof["proof"]
     )
-    return {"to": proof["distributor"], "data": "0x" + data.hex()}
+    return [sender.sender.send(to=proof["distributor"], data="0x" + data.hex())]
 
 
 def _claimed(person: Person) -> int:

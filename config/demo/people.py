@@ -8,6 +8,7 @@ import httpx
 import orjson
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_typing import HexStr
 
 from chain.rpc import Reverted, Rpc
 from contributions.operator_client import OperatorClient
@@ -48,9 +49,9 @@ class Sender:
                 "type": 2,
                 "chainId": self.rpc.chain_id(),
                 "nonce": self.nonce,
-                "to": to,
+                "to": HexStr(to),
                 "value": value_wei,
-                "data": data,
+                "data": HexStr(data),
                 "gas": gas * GAS_PADDING_PERCENT // 100,
                 "maxFeePerGas": fee,
                 "maxPriorityFeePerGas": 10**9,
