@@ -22,7 +22,8 @@ from typing import Any
 import orjson
 from rich.progress import track
 
-FOLDER = Path(__file__).with_name("recordings")
+from lam_core.samples import FOLDER
+
 CONTRIBUTORS = ("sample1", "sample2", "sample3")
 EPISODE_MS = 60_000
 SETTLE_MS = 600
