@@ -8,7 +8,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from accounts import tokens
-from accounts.models import Consent, ConsentScope, Invite, User, Wallet
+from accounts.models import Consent, ConsentScope, Invite, Scope, User, Wallet
 from contributions.models import State, Verdict, Workflow
 
 _numbers = itertools.count(1)
@@ -37,7 +37,7 @@ def key_of(user: User) -> LocalAccount:
 
 def make_token(user: User, *scopes: str) -> str:
     """A bearer token of the user; all scopes unless named."""
-    _, secret = tokens.issue(user=user, **({"scopes": scopes} if scopes else {}))
+    _, secret = tokens.issue(user=user, scopes=scopes or Scope.values)
     return secret
 
 
