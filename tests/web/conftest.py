@@ -1,6 +1,8 @@
 """A real Chromium with a wallet of the test's own making, against Django's live server."""
 
+import fcntl
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,17 +36,27 @@ TIMEOUT_MILLISECONDS = 30_000
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Builds the page scripts; returns the test wallet's script."""
-    esbuild = BASE_DIR / "node_modules" / ".bin" / "esbuild"
-    wallet = tmp_path_factory.mktemp("wallet") / "wallet.js"
-    source = Path(__file__).parent / "wallet.ts"
+    """Builds the page scripts, once for all xdist workers; returns the test wallet's script."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    wallet = folder / "wallet.js"
+    with (folder / "bundles.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not wallet.exists():
+            _build(wallet)
+    return wallet.read_text()
+
+
+def _build(wallet: Path) -> None:
+    esbuild = str(BASE_DIR / "node_modules" / ".bin" / "esbuild")
+    source = str(Path(__file__).with_name("wallet.ts"))
     commands = [
         ["node", "web/build.mjs"],
-        [str(esbuild), str(source), "--bundle", "--minify", "--format=iife", f"--outfile={wallet}"],
+        [esbuild, source, "--bundle", "--minify", "--format=iife", f"--outfile={wallet}"],
     ]
     for command in commands:
         subprocess.run(command, cwd=BASE_DIR, check=True, capture_output=True)
-    return wallet.read_text()
 
 
 @pytest.fixture(scope="module")
