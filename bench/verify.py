@@ -129,7 +129,8 @@ def environment() -> dict[str, Any]:
     ).stdout.strip()
     machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}"
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    return {"commit": commit, "machine": machine, "versions": versions}
+    load = round(os.getloadavg()[2], 1)
+    return {"commit": commit, "machine": machine, "load_average": load, "versions": versions}
 
 
 def main() -> int:
