@@ -105,7 +105,7 @@ def _check(user: User, automation: Automation, actions: int) -> None:
 
 def _open_epoch() -> Epoch:
     """The open epoch, kept from closing until the transaction ends."""
-    epoch = Epoch.objects.filter(pk=ledger.lock_epoch()).first()
+    _, epoch = ledger.lock_epoch()
     if epoch is None or epoch.closing_at:
         raise NoEpochOpen("No epoch is open: points can be spent when the next one opens.")
     return epoch

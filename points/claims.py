@@ -359,7 +359,7 @@ def _claim_entry(log: DecodedLog, *, recipient: str, expired: bool) -> Entry | N
         return ledger.post(
             kind=EntryKind.EXPIRY if expired else EntryKind.CLAIM,
             key=f"claim:{log.chain_id}:{log.block_hash}:{log.log_index}",
-            epoch=ledger.lock_epoch(),
+            epoch=ledger.lock_epoch()[0],
             lines=[
                 Amount(account.pk, -amount, category, Unit.LAM_WEI),
                 Amount(target, amount, category, Unit.LAM_WEI),

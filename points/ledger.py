@@ -79,25 +79,33 @@ class Draft:
 
 def current_epoch_number() -> int:
     """The number of the epoch in progress, or of the next to open: one after the last closed."""
-    closed = Epoch.objects.filter(closed_at__isnull=False).values_list("number", flat=True)
-    return (closed.order_by("-number").first() or 0) + 1
+    return _in_progress()[0]
 
 
-def lock_epoch(*, expected: int | None = None) -> int:
-    """Keep the epoch in progress from closing until this transaction ends; returns its number.
+def lock_epoch() -> tuple[int, Epoch | None]:
+    """Keep the epoch in progress from closing until this transaction ends; its number and row.
 
-    Raises EpochNotInProgress when `expected` is another.
+    The row is None while no epoch is open: the number is then that of the next to open.
     """
+    global _last_seen
     while True:
-        number = current_epoch_number()
-        if expected is not None and number != expected:
-            raise EpochNotInProgress(
-                f"Epoch {expected} is not in progress: the ledger is at epoch {number}."
-            )
+        # The guess is right except just after a close, and saves asking twice.
+        guess = _last_seen
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [EPOCH_LOCK, number])
-        if current_epoch_number() == number:
-            return number
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [EPOCH_LOCK, guess])
+        _last_seen, epoch = _in_progress()
+        if _last_seen == guess:
+            return guess, epoch
+
+
+_last_seen = 1
+
+
+def _in_progress() -> tuple[int, Epoch | None]:
+    newest = Epoch.objects.order_by("-number").first()
+    if newest is None or newest.closed_at:
+        return (newest.number + 1 if newest else 1), None
+    return newest.number, newest
 
 
 def points_account(user_id: int, kind: AccountKind = AccountKind.POINTS) -> int:
@@ -164,15 +172,15 @@ def post(
 
 
 def post_many(drafts: Sequence[Draft]) -> list[int]:
-    """Post new entries by one statement; returns their ids. All or none.
+    """Post new entries of one epoch; returns their ids. All or none.
 
-    Raises as `post` does; a key that exists is an error.
+    Raises as `post` does; a key that exists is an error. After an error the caller's transaction
+    can only roll back.
     """
     if not drafts:
         return []
     try:
-        with transaction.atomic():
-            return _insert(drafts)
+        return _insert(drafts)
     except IntegrityError as error:
         raise _explained(error) from error
 
@@ -220,14 +228,22 @@ def _timestamp(moment: datetime) -> str:
 
 def account_codes(accounts: Iterable[int]) -> dict[int, str]:
     """What stands for an account in a digest: independent of row ids, which a rolled back
-    transaction uses up."""
-    rows = Account.objects.filter(pk__in={int(each) for each in accounts})
-    return {
-        pk: f"{kind}:{name or address or user}"
-        for pk, kind, name, address, user in rows.values_list(
+    transaction uses up. Accounts never change, so each is read once."""
+    wanted = {int(each) for each in accounts}
+    codes = {each: _codes[each] for each in wanted if each in _codes}
+    if missing := wanted - codes.keys():
+        rows = Account.objects.filter(pk__in=missing).values_list(
             "pk", "kind", "name", "address", "user_id"
         )
-    }
+        found = {pk: f"{kind}:{name or address or user}" for pk, kind, name, address, user in rows}
+        if len(_codes) + len(found) <= CODES_KEPT:
+            _codes.update(found)
+        codes |= found
+    return codes
+
+
+CODES_KEPT = 200_000
+_codes: dict[int, str] = {}
 
 
 def _accounts_by_user(user_ids: Sequence[int], kind: AccountKind) -> dict[int, int]:
@@ -260,29 +276,31 @@ CHUNK = 2000
 
 
 def _insert(drafts: Sequence[Draft]) -> list[int]:
-    salts = {number: _epoch_salt(number) for number in {draft.epoch for draft in drafts}}
-    now = timezone.now()
+    (number,) = {draft.epoch for draft in drafts}
     codes = account_codes(line.account for draft in drafts for line in draft.lines)
+    now = timezone.now()
     with connection.cursor() as cursor:
-        for number in sorted(salts):
-            # Before the insert, whose triggers lock balances: closing waits for the epoch's lock.
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [EPOCH_LOCK, number])
+        # The epoch's lock before the insert, whose triggers lock balances: closing holds it alone.
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('points_entry', 'id')) "
-            "FROM generate_series(1, %s)",
-            [len(drafts)],
+            "SELECT nextval(pg_get_serial_sequence('points_entry', 'id')), "
+            "pg_advisory_xact_lock_shared(%s, %s), "
+            "(SELECT salt FROM points_epoch WHERE number = %s) FROM generate_series(1, %s)",
+            [EPOCH_LOCK, number, number, len(drafts)],
         )
-        ids = [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+        ids = [row[0] for row in rows]
+        # A claim may come before its epoch opens and has a secret of its own.
+        secret = secrets.token_bytes(32) if rows[0][2] is None else bytes(rows[0][2])
         for start in range(0, len(drafts), CHUNK):
             part = drafts[start : start + CHUNK]
-            cursor.execute(INSERT, _columns(ids[start : start + CHUNK], part, salts, codes, now))
+            cursor.execute(INSERT, _columns(ids[start : start + CHUNK], part, secret, codes, now))
     return ids
 
 
 def _columns(
     ids: Sequence[int],
     drafts: Sequence[Draft],
-    salts: dict[int, bytes],
+    secret: bytes,
     codes: dict[int, str],
     now: datetime,
 ) -> list[list[Any]]:
@@ -293,7 +311,7 @@ def _columns(
         if len(lines) < 2:
             raise LedgerError(f"The entry {draft.key} moves nothing.")
         posted_at = draft.posted_at or now
-        salt = hmac.digest(salts[draft.epoch], draft.key.encode(), "sha256")[:16]
+        salt = hmac.digest(secret, draft.key.encode(), "sha256")[:16]
         digest = entry_digest(
             kind=draft.kind,
             epoch=draft.epoch,
@@ -314,12 +332,6 @@ def _columns(
             for n, each in enumerate(lines)
         ]
     return [list(column) for table in (entries, keys, rows) for column in zip(*table, strict=True)]
-
-
-def _epoch_salt(number: int) -> bytes:
-    """The epoch's secret; a one-time one for what happens before the epoch opens."""
-    salt = Epoch.objects.filter(pk=number).values_list("salt", flat=True).first()
-    return secrets.token_bytes(32) if salt is None else bytes(salt)
 
 
 def _explained(error: IntegrityError) -> Exception:

@@ -22,7 +22,7 @@ from contributions.models import State, Verdict, Withdrawal, Workflow
 from contributions.policy_document import BP, Policy
 from lam_core.verify import Release
 from points import ledger
-from points.ledger import Amount
+from points.ledger import Amount, Draft
 from points.models import (
     Account,
     AccountKind,
@@ -60,10 +60,15 @@ def release_of(release_hash: str) -> Release:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What came of a workflow; `entry` is None when it earned nothing."""
+    """What came of a workflow; `entry_id` is None when it earned nothing."""
 
     verdict: Verdict
-    entry: Entry | None
+    entry_id: int | None
+
+    @property
+    def entry(self) -> Entry | None:
+        """The entry that paid for it."""
+        return None if self.entry_id is None else Entry.objects.get(pk=self.entry_id)
 
 
 def settle(workflow_id: UUID) -> Settlement | None:
@@ -118,22 +123,18 @@ def settle_pending() -> int:
 
 def _epoch_for(workflow: Workflow) -> Epoch | None:
     """The epoch in progress, kept from closing; None when the work belongs to a later one."""
-    number = ledger.lock_epoch()
-    epoch = Epoch.objects.filter(pk=number).first()
+    _, epoch = ledger.lock_epoch()
     if epoch is None or (epoch.closing_at and workflow.received_at >= epoch.closing_at):
         return None
     return epoch
 
 
-def _settlement_of(workflow_id: UUID) -> Entry | None:
-    known = IdempotencyKey.objects.filter(
-        workflow=workflow_id, entry__kind=EntryKind.SETTLEMENT
-    ).select_related("entry")
-    found = known.first()
-    return found.entry if found else None
+def _settlement_of(workflow_id: UUID) -> int | None:
+    known = IdempotencyKey.objects.filter(workflow=workflow_id, entry__kind=EntryKind.SETTLEMENT)
+    return known.values_list("entry_id", flat=True).first()
 
 
-def _pay(workflow: Workflow, verdict: Verdict, epoch: Epoch) -> Entry | None:
+def _pay(workflow: Workflow, verdict: Verdict, epoch: Epoch) -> int | None:
     policy = policy_of(epoch.policy_hash)
     earned = policy.earned_millipoints(
         verified_actions=verdict.verified_actions, platform=workflow.source, epoch=epoch.number
@@ -147,7 +148,7 @@ def _pay(workflow: Workflow, verdict: Verdict, epoch: Epoch) -> Entry | None:
     layers = _referral_layers(workflow.contributor_id, paid, policy, epoch.number)
     credits_ = [(workflow.contributor_id, paid, Category.WORK)]
     credits_ += [(user, amount, Category.REFERRAL) for user, amount, _ in layers if amount]
-    return ledger.post(
+    draft = Draft(
         kind=EntryKind.SETTLEMENT,
         key=f"settle:{workflow.pk}",
         epoch=epoch.number,
@@ -165,6 +166,7 @@ def _pay(workflow: Workflow, verdict: Verdict, epoch: Epoch) -> Entry | None:
         },
         workflow=workflow.pk,
     )
+    return ledger.post_many([draft])[0]
 
 
 def _work_inputs(
@@ -225,8 +227,10 @@ def _take_cap(
 ) -> tuple[int, int]:
     """(used before, granted now) under a cap; the row stays locked to the transaction's end."""
     usage = {"kind": kind, "user_id": user_id, "period": period}
-    CapUsage.objects.bulk_create([CapUsage(**usage)], ignore_conflicts=True)
-    row = CapUsage.objects.select_for_update().get(**usage)
+    row = CapUsage.objects.select_for_update().filter(**usage).first()
+    if row is None:
+        CapUsage.objects.bulk_create([CapUsage(**usage)], ignore_conflicts=True)
+        row = CapUsage.objects.select_for_update().get(**usage)
     used = row.millipoints
     granted = max(0, min(wanted, cap - used))
     if granted:
@@ -301,8 +305,10 @@ def _reverse_one(withdrawal: Withdrawal) -> None:
     with transaction.atomic():
         # The same lock order as settling, so that the two wait for each other.
         Workflow.objects.select_for_update().only("pk").get(pk=withdrawal.workflow_id)
-        entry = _settlement_of(withdrawal.workflow_id)
-        if entry is not None and entry.epoch_id == ledger.lock_epoch():
+        number, _ = ledger.lock_epoch()
+        entry_id = _settlement_of(withdrawal.workflow_id)
+        entry = None if entry_id is None else Entry.objects.get(pk=entry_id)
+        if entry and entry.epoch_id == number:
             _reverse(entry)
         _forget(withdrawal.workflow_id)
         withdraw.acknowledge(withdrawal, APP)

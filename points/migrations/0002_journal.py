@@ -174,8 +174,8 @@ DROP FUNCTION points_refuse, points_check_entries, points_check_lines, points_op
 """
 
 # Ids below 1000 are the platform's own accounts.
+FIRST_PERSONAL_ACCOUNT = "ALTER TABLE points_account ALTER COLUMN id RESTART WITH 1000"
 SYSTEM_ACCOUNTS = """
-ALTER TABLE points_account ALTER COLUMN id RESTART WITH 1000;
 INSERT INTO points_account (id, kind, unit, name, address) VALUES
     (1, 'system', 1, 'issuance', ''), (2, 'system', 1, 'converted', ''), (3, 'system', 1, 'carried', ''),
     (4, 'system', 1, 'burned', ''), (5, 'system', 1, 'ecosystem', ''), (6, 'system', 1, 'receivable', ''),
@@ -208,6 +208,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(FUNCTIONS + TRIGGERS, DROP),
         migrations.RunSQL(REFUSALS, migrations.RunSQL.noop),
+        migrations.RunSQL(FIRST_PERSONAL_ACCOUNT, migrations.RunSQL.noop),
         migrations.RunSQL(SYSTEM_ACCOUNTS, migrations.RunSQL.noop),
         migrations.RunPython(restrict_application_role, migrations.RunPython.noop),
     ]

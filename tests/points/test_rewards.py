@@ -86,7 +86,7 @@ def test_settling_again_changes_nothing(operator):
     person = make_user()
     first = settled_work(person, operator)
     again = rewards.settle(first.verdict.workflow_id)
-    assert again.entry == first.entry
+    assert again.entry_id == first.entry_id
     assert balance(person) == EARNED
 
 
@@ -272,7 +272,7 @@ def test_32_workers_settle_one_workflow_once(operator):
     make_epoch()
     person = make_user()
     workflow = submit_work(person, operator)
-    results = in_threads(32, lambda n: rewards.settle(workflow.pk).entry.pk)
+    results = in_threads(32, lambda n: rewards.settle(workflow.pk).entry_id)
     assert not errors(results)
     assert len(set(results)) == 1
     assert balance(person) == EARNED
