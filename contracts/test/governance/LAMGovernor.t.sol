@@ -200,8 +200,49 @@ contract LAMGovernorTest is Deployed {
         vm.assertEq(governor.usedVotes(id, alice), 200_000 ether);
     }
 
+    function test_ItTakesFractionalVotesBySignature() external {
+        bytes memory params = abi.encodePacked(uint128(1 ether), uint128(2 ether), uint128(3 ether));
+        bytes32 hash = keccak256(
+            abi.encode(
+                governor.EXTENDED_BALLOT_TYPEHASH(),
+                id,
+                uint8(255),
+                alice,
+                governor.nonces(alice),
+                keccak256("why"),
+                keccak256(params)
+            )
+        );
+        bytes memory signature = _sign(hash);
+        governor.castVoteWithReasonAndParamsBySig(id, 255, alice, "why", params, signature);
+        (uint256 against, uint256 inFavour, uint256 abstained) = governor.proposalVotes(id);
+        vm.assertEq(against, 1 ether);
+        vm.assertEq(inFavour, 2 ether);
+        vm.assertEq(abstained, 3 ether);
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorInvalidSignature.selector, alice));
+        governor.castVoteWithReasonAndParamsBySig(id, 255, alice, "why", params, signature);
+    }
+
+    function test_ItsOwnSettingsChangeByVoteAlone() external {
+        bytes memory change = abi.encodeCall(governor.setVotingDelay, (3 days));
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorOnlyExecutor.selector, guardian));
+        vm.prank(guardian);
+        governor.setVotingDelay(3 days);
+        id = _propose(alice, address(governor), change);
+        vm.assertTrue(governor.proposalNeedsQueuing(id));
+        _vote(alice, id, 1);
+        vm.warp(governor.proposalDeadline(id) + 1);
+        _queue(address(governor), change);
+        vm.warp(governor.proposalEta(id));
+        _execute(address(governor), change);
+        vm.assertEq(governor.votingDelay(), 3 days);
+    }
+
     function _ballot(uint256 nonce) private view returns (bytes memory) {
-        bytes32 hash = keccak256(abi.encode(governor.BALLOT_TYPEHASH(), id, uint8(1), alice, nonce));
+        return _sign(keccak256(abi.encode(governor.BALLOT_TYPEHASH(), id, uint8(1), alice, nonce)));
+    }
+
+    function _sign(bytes32 hash) private view returns (bytes memory) {
         bytes32 kind =
             keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
         bytes32 domain = keccak256(
