@@ -15,7 +15,8 @@ const values = JSON.parse(process.argv[1]);
 const tree = StandardMerkleTree.of(values, ["address", "uint256"], { sortLeaves: false });
 const dump = tree.dump();
 const proofs = values.map((_, i) => tree.getProof(i));
-console.log(JSON.stringify({ tree: dump.tree, indices: dump.values.map((v) => v.treeIndex), proofs }));
+const indices = dump.values.map((value) => value.treeIndex);
+console.log(JSON.stringify({ tree: dump.tree, indices, proofs }));
 """
 
 
