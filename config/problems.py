@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -48,3 +49,22 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
         response.data["errors"] = errors
     response.content_type = MEDIA_TYPE
     return response
+
+
+def _problem(status: int, code: str, detail: str) -> JsonResponse:
+    body = {"type": f"urn:action-model:problem:{code}", "title": detail, "status": status}
+    return JsonResponse({**body, "detail": detail}, status=status, content_type=MEDIA_TYPE)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """An address nothing answers: a problem document for the API, a page for people."""
+    if request.path.startswith("/api/"):
+        return _problem(404, "not_found", "Nothing answers at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A fault of ours: a problem document for the API, a page for people."""
+    if request.path.startswith("/api/"):
+        return _problem(500, "error", "Something went wrong here.")
+    return defaults.server_error(request)

@@ -59,19 +59,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
-    *[
-        app
-        for app in [
-            "chain",
-            "accounts",
-            "contributions",
-            "points",
-            "marketplace",
-            "governance",
-            "web",
-        ]
-        if (BASE_DIR / app / "apps.py").exists()
-    ],
+    "chain",
+    "accounts",
+    "contributions",
+    "points",
+    "marketplace",
+    "governance",
+    "web",
     "config.apps.ConfigConfig",
 ]
 MIDDLEWARE = [
@@ -204,6 +198,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"ProposalStateEnum": "config.openapi.PROPOSAL_STATES"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.describe_problems",
+    ],
 }
 CACHES = {
     "default": {

@@ -1,11 +1,10 @@
 """Routes: each app's API under /api/v1/, the pages at the root, the auditors' admin."""
 
-from django.conf import settings
 from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
 
@@ -15,16 +14,15 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-API_APPS = [
-    app
-    for app in ["accounts", "contributions", "points", "marketplace", "governance"]
-    if (settings.BASE_DIR / app / "urls.py").exists()
-]
+API_APPS = ["accounts", "contributions", "points", "marketplace", "governance"]
 
 urlpatterns = [
     path("healthz", healthz),
     path("admin/", admin.site.urls),
-    path("api/v1/openapi.json", SpectacularAPIView.as_view(permission_classes=[AllowAny])),
+    path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])),
     *[path("api/v1/", include(f"{app}.urls")) for app in API_APPS],
-    *([path("", include("web.urls"))] if (settings.BASE_DIR / "web" / "urls.py").exists() else []),
+    path("", include("web.urls")),
 ]
+
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"

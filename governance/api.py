@@ -52,10 +52,18 @@ class ChainAway(exceptions.APIException):
     default_code = "chain_unavailable"
 
 
+class Pages(LimitOffsetPagination):
+    """50 at a time, at most 200."""
+
+    default_limit = 50
+    max_limit = 200
+
+
 class View(APIView):
     """Anyone may call, unless a view or method says otherwise."""
 
     permission_classes = [AllowAny]
+    pagination_class = Pages
 
     def handle_exception(self, exc: Exception) -> Response:
         """Domain errors as problem details."""
@@ -65,13 +73,6 @@ class View(APIView):
         """One page of rows: ?limit=, ?offset=."""
         pages = Pages()
         return pages.get_paginated_response(shape(pages.paginate_queryset(rows, request, self)))
-
-
-class Pages(LimitOffsetPagination):
-    """50 at a time, at most 200."""
-
-    default_limit = 50
-    max_limit = 200
 
 
 def caller(request: Request) -> User:
@@ -182,7 +183,6 @@ class Proposals(View):
 
     @extend_schema(
         responses=shapes.ProposalOut(many=True),
-        parameters=[OpenApiParameter("limit", int), OpenApiParameter("offset", int)],
     )
     def get(self, request: Request) -> Response:
         """Proposals, newest first, with state and tally by final votes."""
@@ -274,8 +274,6 @@ class Votes(View):
         parameters=[
             OpenApiParameter("proposal", str),
             OpenApiParameter("voter", str),
-            OpenApiParameter("limit", int),
-            OpenApiParameter("offset", int),
         ],
     )
     def get(self, request: Request) -> Response:
@@ -340,7 +338,6 @@ class Delegates(View):
 
     @extend_schema(
         responses=shapes.DelegateOut(many=True),
-        parameters=[OpenApiParameter("limit", int), OpenApiParameter("offset", int)],
     )
     def get(self, request: Request) -> Response:
         """Delegates by their votes, greatest first."""
@@ -457,7 +454,6 @@ class Adoptions(View):
 
     @extend_schema(
         responses=shapes.AdoptionOut(many=True),
-        parameters=[OpenApiParameter("limit", int), OpenApiParameter("offset", int)],
     )
     def get(self, request: Request) -> Response:
         """What the Registry adopted, newest first, unadoptable documents with the reason."""
