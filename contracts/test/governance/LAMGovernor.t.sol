@@ -230,6 +230,7 @@ contract LAMGovernorTest is Deployed {
         governor.setVotingDelay(3 days);
         id = _propose(alice, address(governor), change);
         vm.assertTrue(governor.proposalNeedsQueuing(id));
+        vm.assertEq(governor.proposalThreshold(), 100 ether);
         _vote(alice, id, 1);
         vm.warp(governor.proposalDeadline(id) + 1);
         _queue(address(governor), change);
