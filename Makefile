@@ -5,10 +5,11 @@ PY := $(VENV)/bin/python
 # Where pip looks for torch; empty means pip's own index (a CPU wheel where one is at hand).
 TORCH_INDEX_URL ?=
 DEMO_ARGS ?=
+RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install browser demo run test lint contracts check openapi clean
+.PHONY: help install browser demo run test lint check generate bench-verify bench-gas clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -49,8 +50,17 @@ test: lint browser  ## All tests, on real PostgreSQL, broker, node and browser
 check: install browser  ## Long fuzzing and fault runs too
 	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
-openapi: install  ## Write the committed OpenAPI document anew
-	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json
+generate: install  ## Write what is generated and committed anew: OpenAPI, JSON Schema, types, ABI
+	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
+	$(PY) -m lam_core schema > extension/workflow.schema.json
+	node extension/generate.mjs
+	node contracts/script/export_abi.mjs
+
+bench-verify: install  ## Verification on recordings of people: RECORDINGS=PATH
+	$(PY) -m bench.verify $(RECORDINGS)
+
+bench-gas: install  ## Gas of the contracts' verbs, from receipts
+	$(PY) -m bench.gas
 
 clean:  ## End nothing, delete what a demo left (its data, keys and wallets)
 	rm -rf .data

@@ -34,7 +34,7 @@ CHECKS = (
 def test_the_committed_document_is_what_the_code_says(tmp_path):
     path = tmp_path / "openapi.json"
     call_command("spectacular", "--format", "openapi-json", "--file", str(path), "--fail-on-warn")
-    assert json.loads(path.read_text()) == json.loads(DOCUMENT.read_text()), "run `make openapi`"
+    assert json.loads(path.read_text()) == json.loads(DOCUMENT.read_text()), "run `make generate`"
 
 
 def test_every_operation_says_who_may_call_it():
@@ -49,6 +49,15 @@ OPERATIONS = [
     for path, operations in json.loads(DOCUMENT.read_text())["paths"].items()
     for method in operations
 ]
+
+
+def test_an_address_nothing_answers_is_a_problem_for_programs_and_a_page_for_people(client, db):
+    for path in ("/api/v1/nothing", "/api/v1/epochs/not-a-number"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["status"] == 404
+    assert client.get("/nothing")["Content-Type"].startswith("text/html")
 
 
 @pytest.fixture
