@@ -1,11 +1,12 @@
-// Compiles the contracts and writes contracts/abi/NAME.json and the compiler input for block explorers.
+// Compiles the contracts and writes contracts/abi/NAME.json. `--standard-json FILE` writes the compiler's
+// input instead, which block explorers take to verify the deployed bytecode.
 //
 // The same sources give the same bytes on every machine: npm's solc is pinned, source units have names
 // that no machine's paths enter, and the output has no dates. `--out FOLDER` writes elsewhere, which is
 // how the tests compare a rebuild with what is committed.
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -63,30 +64,36 @@ function compile(input) {
   return output;
 }
 
-function write(folder, name, value) {
-  writeFileSync(join(folder, name), JSON.stringify(value, null, 1) + "\n");
+function write(path, value) {
+  writeFileSync(path, JSON.stringify(value, null, 1) + "\n");
+}
+
+/** The argument after `--name`, or undefined. */
+function option(name) {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? undefined : process.argv[at + 1];
+}
+
+function artifact(contractName, unit, { abi, evm }) {
+  return {
+    contractName,
+    sourceName: unit,
+    sourceHash: `0x${createHash("sha256").update(read(unit)).digest("hex")}`,
+    compiler: solc.version().replace(".Emscripten.clang", ""),
+    abi,
+    bytecode: `0x${evm.bytecode.object}`,
+  };
 }
 
 function main() {
-  const flag = process.argv.indexOf("--out");
-  const folder = flag === -1 ? join(contracts, "abi") : process.argv[flag + 1];
+  const folder = option("out") ?? join(contracts, "abi");
+  const input = { language: "Solidity", sources: closure(Object.values(DEPLOYED)), settings: SETTINGS };
+  if (option("standard-json")) return write(option("standard-json"), input);
   mkdirSync(folder, { recursive: true });
-  const sources = closure([...Object.values(DEPLOYED)]);
-  const input = { language: "Solidity", sources, settings: SETTINGS };
   const output = compile(input);
-  for (const [contractName, unit] of Object.entries(DEPLOYED)) {
-    const { abi, evm } = output.contracts[unit][contractName];
-    const source = createHash("sha256").update(read(unit)).digest("hex");
-    write(folder, `${contractName}.json`, {
-      contractName,
-      sourceName: unit,
-      sourceHash: `0x${source}`,
-      compiler: solc.version().replace(".Emscripten.clang", ""),
-      abi,
-      bytecode: `0x${evm.bytecode.object}`,
-    });
+  for (const [name, unit] of Object.entries(DEPLOYED)) {
+    write(join(folder, `${name}.json`), artifact(name, unit, output.contracts[unit][name]));
   }
-  return readdirSync(folder).length;
 }
 
 main();
