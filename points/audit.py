@@ -6,12 +6,12 @@ Stronger than what the triggers hold, because it also sees what someone with the
 from collections import defaultdict
 from collections.abc import Iterator
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, Q, Sum
 
 from chain.rpc import Rpc
 from contributions.models import Verdict
 from points import reconcile, rewards, seal
-from points.ledger import account_codes, entry_digest
+from points.ledger import account_codes, entry_digest, salt_of
 from points.models import (
     FIRST_PERSONAL_ACCOUNT,
     Allocation,
@@ -82,9 +82,34 @@ def _orphans() -> Iterator[Difference]:
         yield Difference(f"line {line.pk}", "entry", str(line.entry_id), "none")
     for entry in Entry.objects.filter(idempotency=None):
         yield Difference(f"entry {entry.pk}", "idempotency key", "one", "none")
-    reversed_ = Entry.objects.filter(kind=EntryKind.REVERSAL)
-    for entry in reversed_.filter(Q(reverses=None) | Q(reverses__epoch_id__lt=F("epoch_id"))):
-        yield Difference(f"entry {entry.pk}", "reverses", "an entry of its epoch", "another")
+    yield from _reversals()
+    yield from _keys()
+
+
+def _reversals() -> Iterator[Difference]:
+    """A reversal names the entry it takes back, nothing else names one."""
+    linked = Entry.objects.filter(Q(kind=EntryKind.REVERSAL) | Q(reverses__isnull=False))
+    for entry in linked.select_related("reverses"):
+        digest = "0x" + bytes(entry.reverses.digest).hex() if entry.reverses else "none"
+        named = entry.inputs.get("reverses", "none")
+        if digest != named or entry.kind != EntryKind.REVERSAL:
+            yield Difference(f"entry {entry.pk}", "reverses", named, digest)
+
+
+def _keys() -> Iterator[Difference]:
+    """The salt follows from the key, and a settlement's key from its workflow."""
+    secrets = {number: bytes(salt) for number, salt in Epoch.objects.values_list("number", "salt")}
+    for known in IdempotencyKey.objects.select_related("entry").iterator():
+        entry, where = known.entry, f"entry {known.entry_id}"
+        if known.workflow_id is None and known.key == f"erased:{entry.pk}":
+            continue
+        if entry.kind == EntryKind.SETTLEMENT and known.key != f"settle:{known.workflow_id}":
+            yield Difference(where, "key", f"settle:{known.workflow_id}", known.key)
+        # A claim may have come before its epoch had a secret.
+        claimed = entry.kind in {EntryKind.CLAIM, EntryKind.EXPIRY}
+        secret = secrets.get(entry.epoch_id, b"")
+        if not claimed and salt_of(secret, known.key) != bytes(entry.salt):
+            yield Difference(where, "salt", "the one of its key", bytes(entry.salt).hex())
 
 
 def _missing_entries() -> list[int]:
@@ -179,7 +204,7 @@ def _allocations() -> Iterator[Difference]:
     """Each allocation against the lines of its conversion, and its sums over epochs."""
     running: dict[int, int] = defaultdict(int)
     rows = Allocation.objects.order_by("epoch_id", "pk").select_related("entry", "leaf")
-    for each in rows.iterator():
+    for each in rows.prefetch_related("entry__lines").iterator(chunk_size=BATCH):
         where = f"allocation {each.pk}"
         running[each.leaf_id] += each.wei
         if running[each.leaf_id] != each.cumulative_wei:
@@ -190,11 +215,23 @@ def _allocations() -> Iterator[Difference]:
         given = (str(each.wei), each.millipoints, each.epoch_id)
         if given != (inputs.get("wei"), inputs.get("millipoints"), each.entry.epoch_id):
             yield Difference(where, "amounts", str(inputs), str(given))
+        accounts = (each.points_account_id, each.leaf.account_id if each.wei else 0)
+        if accounts != (converted := _converted_accounts(each.entry)):
+            yield Difference(where, "accounts", str(converted), str(accounts))
         if sum(each.categories.values()) != each.millipoints:
             yield Difference(where, "categories", str(each.millipoints), str(each.categories))
-    converted = Entry.objects.filter(kind=EntryKind.CONVERSION, allocation=None)
-    for entry in converted:
+    for entry in Entry.objects.filter(kind=EntryKind.CONVERSION, allocation=None):
         yield Difference(f"entry {entry.pk}", "allocation", "one", "none")
+
+
+def _converted_accounts(entry: Entry) -> tuple[int, int]:
+    """Whose points an entry converted, and which account got the LAM."""
+    lines = {
+        line.category: line.account_id
+        for line in entry.lines.all()
+        if line.account_id >= FIRST_PERSONAL_ACCOUNT
+    }
+    return lines.get(Category.CONVERTED, 0), lines.get(Category.ALLOCATED, 0)
 
 
 def _caps() -> Iterator[Difference]:

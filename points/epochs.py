@@ -334,7 +334,7 @@ def write_bundle(epoch: Epoch, policy: Policy | None = None) -> bundle.Bundle:
         policy_hash=epoch.policy_hash,
         release_hash=epoch.release_hash,
         ledger_root=epoch.ledger_root,
-        closing_at=_seconds(epoch.closing_at),
+        closing_at=timestamp(epoch.closing_at),
         emission_limit_wei=epoch.emission_limit_wei,
         total_wei=epoch.total_wei,
         source_totals_wei=source_totals(epoch),
@@ -372,13 +372,15 @@ def bundle_rows(number: int) -> list[bundle.Row]:
                 categories=row.categories if row else {},
                 millipoints=row.millipoints if row else 0,
                 wei=row.wei if row else 0,
-                cumulative_wei=cumulative[index],
+                cumulative_wei=cumulative.get(index, 0),
             )
         )
     return rows
 
 
-def _seconds(moment: datetime) -> str:
+def timestamp(moment: datetime | None) -> str:
+    """A moment as bundles write it."""
+    assert moment is not None
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 

@@ -226,6 +226,11 @@ def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def salt_of(secret: bytes, key: str) -> bytes:
+    """An entry's salt: the same whenever it is posted, unknown without the epoch's secret."""
+    return hmac.digest(secret, key.encode(), "sha256")[:16]
+
+
 def account_codes(accounts: Iterable[int]) -> dict[int, str]:
     """What stands for an account in a digest: independent of row ids, which a rolled back
     transaction uses up. Accounts never change, so each is read once."""
@@ -311,7 +316,7 @@ def _columns(
         if len(lines) < 2:
             raise LedgerError(f"The entry {draft.key} moves nothing.")
         posted_at = draft.posted_at or now
-        salt = hmac.digest(secret, draft.key.encode(), "sha256")[:16]
+        salt = salt_of(secret, draft.key)
         digest = entry_digest(
             kind=draft.kind,
             epoch=draft.epoch,

@@ -110,6 +110,11 @@ def bundle_differences(epoch: Epoch) -> Iterator[Difference]:
         ("ledger_root", epoch.ledger_root),
         ("policy_hash", epoch.policy_hash),
         ("total_wei", str(epoch.total_wei)),
+        ("emission_limit_wei", str(epoch.emission_limit_wei)),
+        ("accounts", epoch.accounts),
+        ("chain_id", epoch.chain_id),
+        ("distributor", epoch.distributor),
+        ("closing_at", epochs.timestamp(epoch.closing_at)),
     ):
         yield from _compare(where, name, expected, totals.get(name))
     yield from _row_differences(where, epochs.bundle_rows(epoch.number), rows)

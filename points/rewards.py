@@ -335,7 +335,10 @@ def _reverse(entry: Entry) -> None:
         epoch=entry.epoch_id,
         lines=[Amount(SystemAccount.ISSUANCE, returned, Category.REVERSED), *lines],
         request={"entry": entry.pk},
-        inputs={"paid_millipoints": [paid[user] for user in sorted(paid)]},
+        inputs={
+            "paid_millipoints": [paid[user] for user in sorted(paid)],
+            "reverses": "0x" + bytes(entry.digest).hex(),
+        },
         reverses=entry.pk,
     )
 

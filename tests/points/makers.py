@@ -36,9 +36,9 @@ def make_epoch(number: int = 1, **fields: Any) -> Epoch:
 
 
 def earn(account: int, amount: int, *, epoch: int = 1, key: str = "") -> Entry:
-    """Points out of issuance, as a settlement posts them."""
+    """Points out of issuance, without any work behind them."""
     return ledger.post(
-        kind=EntryKind.SETTLEMENT,
+        kind=EntryKind.CARRY,
         key=key or f"test:{secrets.token_hex(8)}",
         epoch=epoch,
         lines=[
