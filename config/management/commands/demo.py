@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, print the summary; fails when anything does not reconcile."""
+        # Told to stop, it leaves as on Ctrl-C: the importer's processes end with it.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         # Bars and the summary are for people; what libraries log would tear them apart.
         logging.getLogger().setLevel(logging.WARNING)
         console = Console(stderr=True)
