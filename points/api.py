@@ -35,7 +35,7 @@ from points.models import (
 )
 
 ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
-WEI_PATTERN = r"^(0|[1-9][0-9]{0,77})$"
+UINT = re.compile(r"^(0|[1-9][0-9]{0,77})$")
 UINT256_MAX = 2**256 - 1
 
 
@@ -441,21 +441,24 @@ class AddressField(serializers.RegexField):
 
     def to_internal_value(self, data: Any) -> str:
         """The checksummed spelling."""
-        return to_checksum_address(super().to_internal_value(data))
+        text = super().to_internal_value(data)
+        if not ADDRESS.match(text):
+            raise serializers.ValidationError("This is not an address.")
+        return to_checksum_address(text)
 
 
 class UintField(serializers.RegexField):
     """A uint256 as a decimal string."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(WEI_PATTERN, **kwargs)
+        super().__init__(UINT, **kwargs)
 
-    def to_internal_value(self, data: Any) -> Any:
-        """The integer."""
-        value = int(super().to_internal_value(data))
-        if value > UINT256_MAX:
-            raise serializers.ValidationError("This is more than a uint256 holds.")
-        return value
+    def to_internal_value(self, data: Any) -> str:
+        """The decimal string, known to be in range."""
+        text = super().to_internal_value(data)
+        if not UINT.match(text) or int(text) > UINT256_MAX:
+            raise serializers.ValidationError("This is not a uint256 in decimal digits.")
+        return text
 
 
 class ClaimRequestSerializer(serializers.Serializer[Any]):
@@ -546,9 +549,9 @@ class ClaimRelayView(APIView):
                 user=user_of(request),
                 account=data["account"],
                 recipient=data["recipient"],
-                cumulative_wei=data["cumulative"],
-                nonce=data["nonce"],
-                deadline=data["deadline"],
+                cumulative_wei=int(data["cumulative"]),
+                nonce=int(data["nonce"]),
+                deadline=int(data["deadline"]),
                 signature=bytes.fromhex(data["signature"][2:]),
             )
         except claims.ClaimRefused as error:
