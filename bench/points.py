@@ -1,0 +1,326 @@
+"""Measures trees, the ledger and the close of an epoch: `python -m bench.points [--accounts N …]`.
+
+Starts a PostgreSQL of its own (durable) and writes bench/results/points.json. Ratios within one run
+are what counts; the bare inserts go into tables of the same columns and indexes without triggers.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+import numpy as np
+import psycopg
+
+from config import embedded
+from points.merkle import MerkleTree, Value, checksum_addresses
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).with_name("results") / "points.json"
+WRITERS = 8
+PEER = """
+import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
+import { readFileSync } from 'node:fs';
+const values = JSON.parse(readFileSync(0, 'utf8'));
+const start = process.cpuUsage();
+const tree = StandardMerkleTree.of(values, ['address', 'uint256'], { sortLeaves: false });
+const used = process.cpuUsage(start);
+console.log(JSON.stringify({ root: tree.root, seconds: (used.user + used.system) / 1e6 }));
+"""
+
+Figures = dict[str, Any]
+
+
+def values_of(count: int) -> list[Value]:
+    """Random leaves."""
+    addresses = checksum_addresses(np.frombuffer(os.urandom(20 * count), np.uint8).reshape(-1, 20))
+    return [Value(address, (n + 1) * 10**18) for n, address in enumerate(addresses)]
+
+
+def trees(leaves: int, peer_leaves: int) -> Figures:
+    """CPU seconds of a tree, microseconds of a proof, and the npm package on fewer leaves."""
+    MerkleTree.of(values_of(2))
+    values = values_of(leaves)
+    start = time.process_time()
+    tree = MerkleTree.of(values)
+    built = time.process_time() - start
+    start = time.process_time()
+    for n in range(2000):
+        tree.proof(n * 7919 % leaves)
+    proof = (time.process_time() - start) / 2000
+    few = values[:peer_leaves]
+    answer = subprocess.run(
+        ["node", "--input-type=module", "-e", PEER],
+        input=json.dumps([[v.account, str(v.cumulative_wei)] for v in few]),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+    peer = json.loads(answer.stdout)
+    start = time.process_time()
+    ours = MerkleTree.of(few)
+    small = time.process_time() - start
+    if ours.root != peer["root"]:
+        raise SystemExit("the npm package has another root")
+    return {
+        "leaves": leaves,
+        "build_cpu_seconds": round(built, 2),
+        "proof_microseconds": round(proof * 1e6, 1),
+        "npm_leaves": peer_leaves,
+        "npm_cpu_seconds": round(peer["seconds"], 2),
+        "times_faster_than_npm": round(peer["seconds"] / small, 1),
+    }
+
+
+BARE = """
+CREATE TABLE bare_entry (LIKE points_entry INCLUDING ALL);
+CREATE TABLE bare_line (LIKE points_line INCLUDING ALL);
+CREATE TABLE bare_copy (LIKE points_line INCLUDING ALL);
+"""
+BARE_INSERT = """
+WITH e AS (
+    INSERT INTO bare_entry (kind, epoch_id, posted_at, inputs, line_count, salt, digest)
+    VALUES ('use', 1, now(), '{}', 2, %s, %s) RETURNING id)
+INSERT INTO bare_line (entry_id, position, account_id, unit, category, epoch_number, amount)
+SELECT e.id, n, n, 1, 1, 1, 2 * n - 1 FROM e, generate_series(0, 1) n
+"""
+
+
+def per_second(seconds: float, work: Callable[[int], None]) -> float:
+    """Calls of `work(writer)` a second by eight writers at once."""
+    counts, stop = [0] * WRITERS, time.monotonic() + seconds
+
+    def run(writer: int) -> None:
+        from django.db import connections
+
+        while time.monotonic() < stop:
+            work(writer)
+            counts[writer] += 1
+        connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def single(seconds: float, accounts: list[int]) -> Figures:
+    """Entries a second, one a transaction, against a bare insert of an entry and two lines."""
+    from django.db import connection
+
+    from points import ledger
+    from points.models import Category, EntryKind, SystemAccount
+
+    def bare(writer: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(BARE_INSERT, [b"", secrets.token_bytes(32)])
+
+    def posted(writer: int) -> None:
+        ledger.post_many(
+            [
+                ledger.Draft(
+                    kind=EntryKind.CARRY,
+                    key=secrets.token_hex(12),
+                    epoch=1,
+                    lines=[
+                        ledger.Amount(SystemAccount.ISSUANCE, -5, Category.WORK),
+                        ledger.Amount(accounts[secrets.randbelow(len(accounts))], 5, Category.WORK),
+                    ],
+                    request={},
+                )
+            ]
+        )
+
+    plain, ours = per_second(seconds, bare), per_second(seconds, posted)
+    return {
+        "writers": WRITERS,
+        "bare_inserts_per_second": round(plain),
+        "entries_per_second": round(ours),
+        "ratio": round(ours / plain, 2),
+    }
+
+
+def bulk(entries: int, accounts: list[int]) -> Figures:
+    """Seconds of `post_many`, against COPY of the same lines into a table without triggers."""
+    from django.db import connection, transaction
+
+    from points import ledger
+    from points.models import Category, EntryKind, SystemAccount
+
+    drafts = [
+        ledger.Draft(
+            kind=EntryKind.CARRY,
+            key=secrets.token_hex(12),
+            epoch=1,
+            lines=[
+                ledger.Amount(SystemAccount.ISSUANCE, -5, Category.WORK),
+                ledger.Amount(accounts[n % len(accounts)], 5, Category.WORK),
+            ],
+            request={},
+        )
+        for n in range(entries)
+    ]
+    start = time.perf_counter()
+    with transaction.atomic():
+        ledger.post_many(drafts)
+    ours = time.perf_counter() - start
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM points_line ORDER BY id DESC LIMIT %s", [2 * entries])
+        rows = cursor.fetchall()
+        start = time.perf_counter()
+        with transaction.atomic(), cursor.copy("COPY bare_copy FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        copied = time.perf_counter() - start
+    return {
+        "lines": 2 * entries,
+        "post_many_seconds": round(ours, 2),
+        "copy_seconds": round(copied, 2),
+        "ratio": round(copied / ours, 2),
+    }
+
+
+def close(count: int) -> Figures:
+    """Seconds to close an epoch in which `count` people earned, bundle included."""
+    from accounts.models import User, Wallet
+    from points import epochs, ledger, verify
+    from points.models import Category, EntryKind, SystemAccount
+
+    addresses = [value.account for value in values_of(count)]
+    users = User.objects.bulk_create(
+        [User(name=address, password="!") for address in addresses], batch_size=5000
+    )
+    Wallet.objects.bulk_create(
+        [Wallet(user=u, address=u.name, is_primary=True) for u in users], batch_size=5000
+    )
+    epoch = epochs.open_next()
+    accounts = ledger.personal_accounts([user.pk for user in users])
+    ledger.post_many(
+        [
+            ledger.Draft(
+                kind=EntryKind.CARRY,
+                key=secrets.token_hex(12),
+                epoch=epoch.number,
+                lines=[
+                    ledger.Amount(SystemAccount.ISSUANCE, -(n + 1), Category.WORK),
+                    ledger.Amount(account, n + 1, Category.WORK),
+                ],
+                request={},
+            )
+            for n, account in enumerate(accounts.values())
+        ]
+    )
+    start = time.perf_counter()
+    epochs.close(epoch.number)
+    closed = time.perf_counter() - start
+    from django.conf import settings
+
+    start = time.perf_counter()
+    found = verify.verify(Path(settings.BUNDLES_DIR) / f"epoch-{epoch.number}")
+    return {
+        "accounts": count,
+        "close_seconds": round(closed, 2),
+        "verify_seconds": round(time.perf_counter() - start, 2),
+        "mismatches": len(found),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def adopt_genesis() -> None:
+    """Policy and release as the projection of the Registry's first events records them."""
+    from django.utils import timezone
+
+    from contributions.models import Adoption, Kind
+    from contributions.policy_document import load_policy
+    from lam_core.release import load_release
+
+    for kind, document_hash in (
+        (Kind.REWARD_POLICY, load_policy().hash),
+        (Kind.VERIFIER_RELEASE, load_release("rules-1").hash),
+    ):
+        Adoption.objects.create(
+            kind=kind,
+            hash=document_hash,
+            effective_epoch=0,
+            by="0x" + "1" * 40,
+            block_number=1,
+            block_hash="0x" + secrets.token_hex(32),
+            log_index=0,
+            transaction_hash="0x" + secrets.token_hex(32),
+            adopted_at=timezone.now(),
+            adoptable=True,
+        )
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--leaves", type=int, default=1_000_000)
+    parser.add_argument("--npm-leaves", type=int, default=40_000)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--entries", type=int, default=100_000)
+    parser.add_argument("--accounts", type=int, nargs="*", default=[10_000, 100_000])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-points-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        postgres = embedded.Postgres(folder / "postgres", embedded.free_port())
+        postgres.start()
+        try:
+            measure(given, folder, postgres)
+        finally:
+            postgres.stop()
+
+
+def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres) -> None:
+    """All figures, into RESULTS."""
+    os.environ |= {
+        "LAM_DATA_DIR": str(folder / "data"),
+        "DATABASE_URL": postgres.url(),
+        "DATABASE_OWNER_URL": postgres.url(embedded.OWNER_ROLE),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "LAM_LOG_LEVEL": "WARNING",
+    }
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", database="owner", verbosity=0)
+    with psycopg.connect(postgres.url(embedded.OWNER_ROLE)) as connection:
+        connection.execute(BARE.encode())
+    adopt_genesis()
+    from points import epochs, ledger
+    from tests.factories import make_user
+
+    epochs.open_next()
+    users = [make_user().pk for _ in range(500)]
+    accounts = list(ledger.personal_accounts(users).values())
+    figures = {
+        "command": " ".join(["python -m bench.points", *sys.argv[1:]]),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "load_before": round(os.getloadavg()[0], 1),
+        "trees": trees(given.leaves, given.npm_leaves),
+        "single": single(given.seconds, accounts),
+        "bulk": bulk(given.entries, accounts),
+    }
+    epochs.close(1)
+    figures["close"] = [close(count) for count in given.accounts]
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
