@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install browser demo run test lint check generate bench-verify bench-gas clean
+.PHONY: help install browser demo run test lint check generate bench-verify bench-gas bench-points clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -62,6 +62,9 @@ bench-verify: install  ## Verification on recordings of people: RECORDINGS=PATH
 
 bench-gas: install  ## Gas of the contracts' verbs, from receipts
 	$(PY) -m bench.gas
+
+bench-points: install  ## Trees, the ledger and the close of an epoch
+	$(PY) -m bench.points
 
 clean:  ## End nothing, delete what a demo left (its data, keys and wallets)
 	rm -rf .data
