@@ -50,6 +50,7 @@ test: lint browser  ## All tests, on real PostgreSQL, broker, node and browser
 
 check: install browser  ## Long fuzzing and fault runs too
 	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
+	FOUNDRY_PROFILE=check contracts/script/forge test
 
 generate: install  ## Write what is generated and committed anew: OpenAPI, JSON Schema, types, ABI
 	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
