@@ -27,7 +27,7 @@ SAMPLES = Path(miniwob.__file__).with_name("samples")
 @dataclass(frozen=True)
 class Plan:
     """What to import, whence and whither. `base_url` is the site's, without /api/v1; `only` and
-    `skip` are sittings."""
+    `skip` are names of recordings."""
 
     recordings: Path
     base_url: str
@@ -84,12 +84,8 @@ def found(plan: Plan) -> list[miniwob.Recording]:
 
 
 def _wanted(plan: Plan, recording: miniwob.Recording) -> bool:
-    try:
-        sitting = recording.sitting
-    except miniwob.RecordingError:
-        # Refused in its turn, with everything that no list of sittings names.
-        return plan.only is None
-    return sitting not in plan.skip and (plan.only is None or sitting in plan.only)
+    chosen = plan.only is None or recording.name in plan.only
+    return chosen and recording.name not in plan.skip
 
 
 def import_recordings(

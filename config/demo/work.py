@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from random import Random
 
 import httpx
 from eth_account.signers.local import LocalAccount
@@ -21,13 +22,17 @@ BOT_KINDS: dict[str, Callable[[RecordedWorkflow, int], RecordedWorkflow]] = {
 }
 # Wallets of bots lie far from those of people under the same mnemonic.
 FIRST_BOT_INDEX = 1_000_000
-# One sitting in so many keeps its work for the second epoch.
-LATE_ONE_IN = 8
+# One recording in so many is kept for the second epoch; of a few recordings more are.
+LATE_ONE_IN = 40
+LATE_AT_LEAST = 6
 
 
 def parts(plan: Plan) -> tuple[Plan, Plan]:
-    """The import split by sitting: the first epoch's part and the second's, always the same."""
-    late = frozenset(sittings(plan)[::LATE_ONE_IN])
+    """The import split by recording: the first epoch's part and the second's, always the same."""
+    names = sorted(each.name for each in importer.found(plan))
+    one_in = max(2, min(LATE_ONE_IN, len(names) // LATE_AT_LEAST))
+    # At random, the same every time: names may follow a pattern, as those of samples do.
+    late = frozenset(Random(0).sample(names, len(names) // one_in))  # noqa: S311
     return replace(plan, skip=late), replace(plan, only=late)
 
 
