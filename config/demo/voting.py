@@ -6,7 +6,7 @@ from typing import Any
 from chain.deployment import deployment
 from chain.rpc import Rpc
 from config import embedded
-from config.demo.patience import mined, until
+from config.demo.patience import NothingHappens, mined, until
 from config.demo.people import Person
 from contributions.policy_document import load_policy
 
@@ -94,6 +94,8 @@ def carry_out(person: Person, proposal: str, *, rpc: Rpc, voters: int) -> None:
         deadline = int(person.get(f"proposals/{proposal}")["deadline"])
         pass_time(rpc, until_timestamp=deadline + MARGIN_SECONDS)
     until(lambda: state(person, proposal) not in {"pending", "active"}, "the vote to end")
+    if state(person, proposal) == "defeated":
+        raise NothingHappens(f"proposal {proposal} was defeated: {tally(person, proposal)}")
     if state(person, proposal) == "succeeded":
         person.post(f"proposals/{proposal}/queue")
     until(lambda: state(person, proposal) in {"queued", "executed"}, "the proposal to be queued")
