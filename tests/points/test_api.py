@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts import referrals
 from contributions import withdraw
+from contributions.policy_document import load_policy
 from points import bundle, claims, epochs, rewards, verify
 from points.merkle import verify_proof
 from points.models import Claim, Epoch, RelayedClaim
@@ -75,7 +76,7 @@ def test_a_balance_tells_points_by_source_and_lam(operator):
     assert (found["epoch"], found["epoch_state"]) == (2, "open")
     assert found["millipoints"] == 40_000
     assert found["by_category"] == {"work": 40_000}
-    assert found["allocated_wei"] == found["unclaimed_wei"] == str(75_000 * 10**18)
+    assert found["allocated_wei"] == found["unclaimed_wei"] == str(load_policy().emission(1) * 3 // 4)
     assert found["claimed_wei"] == found["expired_wei"] == "0"
 
 
@@ -141,7 +142,7 @@ def test_listing_epochs_takes_the_same_queries_for_one_and_three(django_assert_n
 def test_an_epoch_tells_its_totals_and_not_its_secret():
     closed_epoch((make_user(), 5))
     found = get("/api/v1/epochs/1").json()
-    assert found["emission_wei"] == found["total_wei"] == str(100_000 * 10**18)
+    assert found["emission_wei"] == found["total_wei"] == str(load_policy().emission(1))
     assert found["root"] == Epoch.objects.get(pk=1).root
     assert "salt" not in found
 

@@ -43,10 +43,10 @@ def test_the_tour(new_person, service, live_server):
     # The epoch closes; its root is published; LAM can be claimed.
     epochs.close(1)
     ada.open("/points")
-    assert (figure(ada, "claimable"), figure(ada, "waiting")) == ("0", "50,000")
+    assert (figure(ada, "claimable"), figure(ada, "waiting")) == ("0", "750,000")
     service.publish(1)
     ada.open("/points")
-    assert figure(ada, "claimable") == "50,000"
+    assert figure(ada, "claimable") == "750,000"
     ada.photograph("points-claimable")
     ada.open("/epochs/1")
     assert figure(ada, "root") == Epoch.objects.get().root
@@ -58,25 +58,25 @@ def test_the_tour(new_person, service, live_server):
     ada.sees("waiting until it is final")
     ada.photograph("points-pending")
     service.follow()
-    wait_for_figure(ada, "claimed", "50,000")
+    wait_for_figure(ada, "claimed", "750,000")
     assert figure(ada, "claimable") == "0"
     assert ada.page.get_by_role("button", name="Claim with my wallet").count() == 0
     ada.press("Delegate")
     ada.sees("waiting until it is final")
     service.follow()
-    wait_for_figure(ada, "power", "50,000")
+    wait_for_figure(ada, "power", "750,000")
 
     # By signature: the relayer sends it and pays.
     ben.open("/points")
     ben.press("Claim by signature")
     ben.sees("the relayer is sending it")
     service.follow()
-    wait_for_figure(ben, "claimed", "50,000")
+    wait_for_figure(ben, "claimed", "750,000")
     assert Claim.objects.get(account=ben.key.address).recipient == ben.key.address
     ben.press("Delegate")
     ben.sees("waiting until it is final")
     service.follow()
-    wait_for_figure(ben, "power", "50,000")
+    wait_for_figure(ben, "power", "750,000")
 
     # A changed policy is proposed.
     ada.open("/proposals/new")
@@ -107,8 +107,8 @@ def test_the_tour(new_person, service, live_server):
     ben.press("Vote by signature")
     ben.sees("the relayer is sending it")
     service.follow()
-    ben.sees("You voted for with 50,000.")
-    wait_for_figure(ada, "tally-for", "100,000")
+    ben.sees("You voted for with 750,000.")
+    wait_for_figure(ada, "tally-for", "1,500,000")
     ada.photograph("proposal-voted")
 
     # It passed: anyone may queue it, and execute it once the timelock has run out.
