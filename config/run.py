@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -214,9 +215,9 @@ def choose_port(wanted: int | None) -> int:
     """The port asked for, else the default one, else any that is free."""
     if wanted is not None:
         return wanted
-    with embedded.socket.socket() as probe:
+    with socket.socket() as probe:
         # As a server would bind: a closed connection of an earlier run does not count.
-        probe.setsockopt(embedded.socket.SOL_SOCKET, embedded.socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((embedded.HOST, DEFAULT_PORT))
         except OSError:

@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, generics, serializers, status
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,21 +14,13 @@ from accounts.api import Conflict, refuse, user_of
 from accounts.permissions import CanAutomate, CanRead
 from marketplace import automations, uses
 from marketplace.models import Automation, AutomationState, Outcome, Use
-
-
-class NewestFirst(CursorPagination):
-    """Pages by cursor: a page costs the same however far down it is."""
-
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 500
-    ordering = "-id"
+from points.api import NewestFirst
 
 
 class NewestUseFirst(NewestFirst):
     """Uses by time: their ids are random."""
 
-    ordering = ("-at", "-id")  # type: ignore[assignment]
+    ordering = ("-at", "-id")
 
 
 class AutomationSerializer(serializers.ModelSerializer[Automation]):

@@ -1,7 +1,7 @@
 """People of the demo: a wallet that sends its own transactions and a client of the API."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -69,7 +69,6 @@ class Person:
     account: LocalAccount
     api: OperatorClient
     sender: Sender
-    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def address(self) -> str:

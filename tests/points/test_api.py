@@ -76,7 +76,9 @@ def test_a_balance_tells_points_by_source_and_lam(operator):
     assert (found["epoch"], found["epoch_state"]) == (2, "open")
     assert found["millipoints"] == 40_000
     assert found["by_category"] == {"work": 40_000}
-    assert found["allocated_wei"] == found["unclaimed_wei"] == str(load_policy().emission(1) * 3 // 4)
+    assert (
+        found["allocated_wei"] == found["unclaimed_wei"] == str(load_policy().emission(1) * 3 // 4)
+    )
     assert found["claimed_wei"] == found["expired_wei"] == "0"
 
 
