@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install browser demo run test lint check generate bench-verify bench-gas bench-points clean
+.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-points clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -28,6 +28,9 @@ node_modules/.installed: package-lock.json
 
 install: $(VENV)/.installed node_modules/.installed  ## Python and Node dependencies, pinned
 	npm run --silent build
+
+extension: install  ## The Chrome extension into extension/dist; load that folder unpacked
+	node extension/build.mjs
 
 browser:  ## Chromium for the browser tests: CHROMIUM_PATH, PATH, apt as root, Playwright's own
 	$(PY) -m config.browser
