@@ -90,6 +90,11 @@ class Marketplace(_Part):
     burn_bp: Share
     ecosystem_bp: Share
 
+    @property
+    def shares_bp(self) -> list[int]:
+        """Shares of the creator, of what is burned and of the ecosystem."""
+        return [self.creator_bp, self.burn_bp, self.ecosystem_bp]
+
     @model_validator(mode="after")
     def _shares_sum(self) -> "Marketplace":
         total = self.creator_bp + self.burn_bp + self.ecosystem_bp

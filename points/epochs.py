@@ -138,7 +138,7 @@ def _allocate(epoch: Epoch) -> None:
     policy = rewards.policy_of(epoch.policy_hash)
     assert epoch.closing_at is not None
     points, addresses = _convertible(epoch)
-    epoch.emission_limit_wei = scheduled_emission(epoch.number, _limits())
+    epoch.emission_limit_wei = scheduled_emission(epoch.number, emission_limits())
     emission = min(policy.emission(epoch.number), epoch.emission_limit_wei)
     wei = allocate(emission, {addresses[account]: amount for account, amount in points.items()})
     lam = ledger.lam_accounts(wei)
@@ -319,7 +319,8 @@ def _total_before(number: int) -> int:
     return int(before or 0)
 
 
-def _limits() -> list[Limit]:
+def emission_limits() -> list[Limit]:
+    """What votes lowered the token's schedule to."""
     rows = EmissionLimit.objects.values_list("from_epoch", "limit_wei")
     return [Limit(from_epoch, int(limit)) for from_epoch, limit in rows]
 
