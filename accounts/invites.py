@@ -36,11 +36,18 @@ def create(
         )
 
 
+def left(creator: User) -> int | None:
+    """How many more people a person may invite; None for staff, who may invite any number."""
+    if creator.is_staff:
+        return None
+    given = Invite.objects.filter(creator=creator).aggregate(n=Sum("uses_allowed"))["n"] or 0
+    return max(0, settings.INVITES_PER_PERSON - given)
+
+
 def _spend(creator: User, uses: int) -> None:
     # The lock makes two requests at once count each other.
     User.objects.select_for_update().get(pk=creator.pk)
-    given = Invite.objects.filter(creator=creator).aggregate(n=Sum("uses_allowed"))["n"] or 0
-    if given + uses > settings.INVITES_PER_PERSON:
+    if uses > (left(creator) or 0):
         raise InviteLimit(f"A person can invite {settings.INVITES_PER_PERSON} others.")
 
 

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", people.home, name="home"),
     path("sign-in", people.sign_in, name="sign-in"),
     path("consent", people.consents, name="consent"),
+    path("invites", people.invitations, name="invites"),
     path("chain-status", people.chain_status, name="chain-status"),
     path("work", work.work, name="work"),
     path("points", points.points, name="points"),

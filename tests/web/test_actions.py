@@ -1,5 +1,6 @@
 """What else people do on the pages, in a real Chromium: withdraw, publish, run, mistype."""
 
+from accounts.models import Referral, WaitlistEntry
 from contributions.models import State, Workflow
 from marketplace.models import Automation, Use
 from points import rewards
@@ -74,3 +75,35 @@ def test_a_wallet_that_has_another_account_selected_is_named(new_person, service
     ben.open("/points")
     ben.press("Delegate")
     ben.sees(f"Your wallet has {ben.key.address} selected")
+
+
+def test_a_person_invites_another_who_comes_in_by_the_link(new_person):
+    ada, ben = new_person(), new_person()
+    come_in(ada)
+    ada.open("/invites")
+    assert ada.page.locator("#invites-left").inner_text() == "5"
+    ada.press("Make an invite")
+    ada.page.get_by_role("row").nth(1).wait_for()
+    assert ada.page.locator("#invites-left").inner_text() == "4"
+    link = ada.page.get_by_role("row").nth(1).get_by_role("link").inner_text()
+    ada.photograph("invites")
+
+    ben.page.goto(link)
+    ben.press("Sign in with wallet")
+    ben.page.wait_for_url("**/consent")
+    referral = Referral.objects.get()
+    assert referral.referrer.wallets.get().address == ada.key.address
+    assert referral.referred.wallets.get().address == ben.key.address
+    ada.open("/invites")
+    assert "1 of 1" in ada.page.get_by_role("row").nth(1).inner_text()
+    assert (ada.problems, ben.problems) == ([], [])
+
+
+def test_a_visitor_without_an_invite_waits_for_one(new_person):
+    visitor = new_person()
+    visitor.open("/")
+    visitor.page.get_by_label("E-mail").fill("ada@example.com")
+    visitor.press("Wait for an invite")
+    visitor.sees("You are on the list.")
+    assert WaitlistEntry.objects.get().email == "ada@example.com"
+    assert visitor.problems == []

@@ -19,7 +19,7 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 PUBLIC = ["home", "sign-in", "epochs", "proposals", "automations"]
-PERSONAL = ["work", "points", "consent", "new-proposal"]
+PERSONAL = ["work", "points", "consent", "invites", "new-proposal"]
 
 
 @pytest.fixture

@@ -15,6 +15,19 @@ export async function withdrawConsent({ form }: Run): Promise<void> {
   location.reload();
 }
 
+/** Make an invite to give away. */
+export async function createInvite(): Promise<void> {
+  await api("POST", "invites", {});
+  location.reload();
+}
+
+/** Wait for an invite under an e-mail address. */
+export async function joinWaitlist(run: Run): Promise<void> {
+  await api("POST", "waitlist", { email: value(run, "email") });
+  run.form.reset();
+  run.say("You are on the list. We write to you once, when there is room.");
+}
+
 /** Take a workflow back: its key is destroyed, its content is gone for good. */
 export async function withdrawWorkflow({ form, say }: Run): Promise<void> {
   say("Deleting…");

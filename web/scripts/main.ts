@@ -10,6 +10,8 @@ import { signIn, signOut } from "./sign-in";
 wire({
   "sign-in": signIn,
   "sign-out": signOut,
+  "join-waitlist": account.joinWaitlist,
+  "create-invite": account.createInvite,
   "give-consent": account.giveConsent,
   "withdraw-consent": account.withdrawConsent,
   "withdraw-workflow": account.withdrawWorkflow,

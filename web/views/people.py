@@ -1,5 +1,7 @@
 """The front page, sign-in and consent."""
 
+from urllib.parse import urlencode
+
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -8,12 +10,15 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from accounts import consent
+from accounts import consent, invites
 from accounts.models import ConsentScope
 from contributions.models import State, Workflow
 from points.models import Claim, Epoch
 from web.chain_status import finalized_block, open_count, relays
 from web.people import person_required, signed_in_user
+
+# Only staff make more; they find the rest in the admin.
+LISTED_INVITES = 100
 
 
 @require_safe
@@ -72,3 +77,22 @@ def consents(request: HttpRequest) -> HttpResponse:
         for scope, text in consent.TEXTS.items()
     ]
     return render(request, "web/consent.html", {"texts": texts, "next": reverse("web:work")})
+
+
+@require_safe
+@person_required
+def invitations(request: HttpRequest) -> HttpResponse:
+    """The signed-in person: their invites as links to give away, and how many are left."""
+    person = signed_in_user(request)
+    sign_in_url = request.build_absolute_uri(reverse("web:sign-in"))
+    rows = [
+        {
+            "link": f"{sign_in_url}?{urlencode({'invite': invite.code})}",
+            "created_at": invite.created_at,
+            "uses": invite.uses,
+            "uses_allowed": invite.uses_allowed,
+        }
+        for invite in person.invites.order_by("-created_at", "-pk")[:LISTED_INVITES]
+    ]
+    context = {"invites": rows, "left": invites.left(person)}
+    return render(request, "web/invites.html", context)
