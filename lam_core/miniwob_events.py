@@ -12,7 +12,7 @@ from lam_core.miniwob_dom import TEXT_FIELDS, Node, Observed, observe
 from lam_core.miniwob_keys import KeyGroup, KeyPress
 from lam_core.miniwob_nodes import focus_of, moved_as_one, nodes_of, place_on, target_of
 from lam_core.references import find_span, first_span, pattern_of
-from lam_core.steps import KeyKind
+from lam_core.steps import KeyKind, Transform
 
 CAPTURE = 1
 DRAG_PIXELS = 8
@@ -287,11 +287,19 @@ class Reader:
 
     def _observe(self, number: int) -> tuple[int, Observed]:
         observed = observe(self.states[number]["dom"], self._offsets)
+        self._locate_values(observed)
         key = observed.key()
         if key not in self._known:
             self._known[key] = len(self.observations)
             self.observations.append(observed)
         return self._known[key], observed
+
+    def _locate_values(self, observed: Observed) -> None:
+        """Say of field values that stand in the instruction where they do."""
+        for reference, value in observed.values.items():
+            span = find_span(value, self.instruction)
+            if span and span[2] is Transform.NONE:
+                observed.elements[observed.indices[reference]]["value_at"] = span[:2]
 
 
 _HANDLERS = {

@@ -118,6 +118,10 @@ class Element(Part):
     value: ValuePattern | None = None
     color: Colour | None = None
     background: Colour | None = None
+    fill: Colour | None = None
+    """What an SVG shape or glyph is painted with."""
+    value_at: tuple[Index, Index] | None = None
+    """Where in the instruction the characters of the value stand, start and end; never they."""
     frame: Annotated[int, Field(ge=0, le=1_000)] = 0
     shadow: bool = False
 

@@ -84,6 +84,17 @@ class Workflow(Part):
             before = step.at
         return self
 
+    @model_validator(mode="after")
+    def _values_fit(self) -> "Workflow":
+        length = len(self.task.instruction)
+        for number, observation in enumerate(self.observations):
+            for index, element in enumerate(observation.elements):
+                span = element.value_at
+                if span is not None and not span[0] < span[1] <= length:
+                    path = f"observations[{number}].elements[{index}].value_at"
+                    raise ValueError(f"{path} is not a span of the instruction")
+        return self
+
     def _misfits(self, step: AnyStep, before: int, names: set[str]) -> Iterator[tuple[str, str]]:
         if step.observation >= len(self.observations):
             yield "observation", "is not among observations"
@@ -227,7 +238,7 @@ def _named(location: tuple[int | str, ...], message: str) -> tuple[str, str]:
             path += f".{part}" if path else part
     message = message.removeprefix("Value error, ")
     first, _, rest = message.partition(" ")
-    if first.startswith(("steps[", "elements[", "frames[")):
+    if first.startswith(("steps[", "elements[", "frames[", "observations[")):
         return (f"{path}.{first}" if path else first), rest
     return path, message
 

@@ -142,6 +142,8 @@ export interface Element {
   value?: ValuePattern | null;
   color?: string | null;
   background?: string | null;
+  fill?: string | null;
+  value_at?: [number, number] | null;
   frame?: number;
   shadow?: boolean;
 }

@@ -196,3 +196,12 @@ def test_the_json_schema_accepts_and_refuses_what_the_parser_does():
     assert not validator.is_valid(changed("surprise", 1))
     assert not validator.is_valid(changed("steps[0].hidden", 1))
     assert not validator.is_valid(changed("schema_version", 2))
+
+
+def test_where_a_value_stands_must_be_a_span_of_the_instruction():
+    document = workflow_document()
+    document["observations"][0]["elements"][1]["value_at"] = [7, 13]
+    assert parse_workflow(document).observations[0].elements[1].value_at == (7, 13)
+    document["observations"][0]["elements"][1]["value_at"] = [7, 400]
+    with pytest.raises(SchemaError, match=r"elements\[1\]\.value_at: is not a span"):
+        parse_workflow(document)
