@@ -232,6 +232,11 @@ class Rpc:
         call = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
         return bytes.fromhex(self.call("eth_call", call, block_id(block))[2:])
 
+    def create(self, code: bytes, block: BlockId = "latest") -> bytes:
+        """What creation code returns, executed and thrown away. Raises Reverted."""
+        answer = self.call("eth_call", {"data": "0x" + code.hex()}, block_id(block))
+        return bytes.fromhex(answer[2:])
+
     def estimate_gas(self, *, sender: str, to: str, data: bytes, value_wei: int = 0) -> int:
         """Gas the call would use now, unpadded. Raises Reverted."""
         call = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(value_wei)}

@@ -139,6 +139,8 @@ CHAIN_POLL_SECONDS = float(ENV.get("CHAIN_POLL_SECONDS", "0.5"))
 CHAIN_FINALITY_DEPTH = int(ENV["CHAIN_FINALITY_DEPTH"]) if "CHAIN_FINALITY_DEPTH" in ENV else None
 # A transaction that waits longer gets a variant with higher fees.
 CHAIN_BUMP_SECONDS = float(ENV.get("CHAIN_BUMP_SECONDS", "30"))
+# Who shows this token may read /metrics; empty: only who asks from this machine, not by a proxy.
+METRICS_TOKEN = ENV.get("LAM_METRICS_TOKEN", "")
 # Each consumes finalized logs under its own cursor, in this order.
 PROJECTIONS = [
     "points.claims.project",

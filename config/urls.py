@@ -7,6 +7,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import AllowAny
 
+from config.metrics import metrics
+
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """Anyone: 200 when the web server reaches PostgreSQL."""
@@ -18,6 +20,7 @@ API_APPS = ["accounts", "contributions", "points", "marketplace", "governance"]
 
 urlpatterns = [
     path("healthz", healthz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(permission_classes=[AllowAny])),
     *[path("api/v1/", include(f"{app}.urls")) for app in API_APPS],

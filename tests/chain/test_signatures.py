@@ -3,7 +3,10 @@
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
+from chain.recovery import PREDEPLOYED, wrap
 from chain.rpc import ChainUnavailable, Rpc
 from chain.signatures import recover, text_digest, typed_data_digest, verify
 
@@ -100,3 +103,65 @@ def test_a_contract_decides_for_itself(emitter, code: str, valid: bool) -> None:
 def test_without_a_node_a_contract_cannot_be_asked() -> None:
     with pytest.raises(ChainUnavailable):
         verify(address=Account.create().address, digest=bytes(32), signature=b"any", rpc=NOWHERE)
+
+
+@pytest.fixture
+def factory(emitter) -> str:
+    """A contract that deploys whatever creation code it is called with."""
+    address = Account.create().address
+    emitter.rpc("anvil_setCode", address, FACTORY_CODE)
+    return address
+
+
+# CALLDATACOPY(0, 0, CALLDATASIZE); CREATE2(0, 0, CALLDATASIZE, 0); stop.
+FACTORY_CODE = "0x365f5f375f365f5ff500"
+WALLET_CREATIONS = {
+    name: "0x" + f"60{len(code) // 2 - 1:02x}600a5f3960{len(code) // 2 - 1:02x}5ff3" + code[2:]
+    for name, code in (("accepts", ACCEPTS), ("denies", DENIES), ("reverts", REVERTS))
+}
+
+
+def wallet_of(factory: str, creation: str) -> str:
+    """Where the factory deploys it (EIP-1014)."""
+    parts = "0xff" + factory[2:] + "00" * 32 + keccak(hexstr=creation).hex()
+    return to_checksum_address(keccak(hexstr=parts)[12:])
+
+
+def asked_of(emitter, factory: str, creation: str, wallet: str = "") -> bool:
+    signature = wrap(factory=factory, calldata=bytes.fromhex(creation[2:]), signature=b"any")
+    address = wallet or wallet_of(factory, creation)
+    return verify(address=address, digest=bytes(32), signature=signature, rpc=emitter.client)
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"), [("accepts", True), ("denies", False), ("reverts", False)]
+)
+def test_a_wallet_that_is_not_deployed_yet_decides_for_itself(
+    emitter, factory, name: str, valid: bool
+) -> None:
+    creation = WALLET_CREATIONS[name]
+    assert asked_of(emitter, factory, creation) is valid
+    # Asking deployed nothing.
+    assert emitter.client.code(wallet_of(factory, creation)) == b""
+
+
+def test_another_wallet_than_the_factory_makes_accepts_nothing(emitter, factory) -> None:
+    creation = WALLET_CREATIONS["accepts"]
+    assert not asked_of(emitter, factory, creation, wallet=Account.create().address)
+    assert not asked_of(emitter, Account.create().address, creation)
+
+
+def test_a_wallet_deployed_meanwhile_is_asked_as_it_is(emitter, factory) -> None:
+    creation = WALLET_CREATIONS["accepts"]
+    wallet = wallet_of(factory, creation)
+    emitter.rpc("anvil_setCode", wallet, ACCEPTS)
+    assert asked_of(emitter, Account.create().address, creation, wallet=wallet)
+    emitter.rpc("anvil_setCode", wallet, DENIES)
+    assert not asked_of(emitter, factory, creation, wallet=wallet)
+
+
+@pytest.mark.parametrize("body", [b"", bytes(31), bytes(96), b"\xff" * 96])
+def test_a_malformed_wrapping_is_no_signature(emitter, body: bytes) -> None:
+    wallet = Account.create().address
+    signature = body + PREDEPLOYED
+    assert not verify(address=wallet, digest=bytes(32), signature=signature, rpc=emitter.client)
