@@ -94,6 +94,8 @@ def _moments(steps: list[Document]) -> Iterator[int]:
             yield event["down"]
             if event.get("up") is not None:
                 yield event["up"]
+        for edit in step.get("edits", ()):
+            yield edit["at"]
         for sample in step.get("pointer", ()):
             yield sample[0]
 
@@ -104,5 +106,7 @@ def _retime(step: Document, times: dict[int, int]) -> None:
         event["down"] = times[event["down"]]
         if event.get("up") is not None:
             event["up"] = times[event["up"]]
+    for edit in step.get("edits", ()):
+        edit["at"] = times[edit["at"]]
     if "pointer" in step:
         step["pointer"] = [[times[t], x, y] for t, x, y in step["pointer"]]

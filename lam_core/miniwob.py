@@ -201,6 +201,7 @@ def _workflow(reader: Reader, task: str, name: str, source: Source) -> Workflow:
         },
         "observations": [{**size, "elements": o.elements} for o in reader.observations],
         "steps": reader.steps,
+        "outcome": reader.outcome,
     }
     try:
         return parse_workflow(document)

@@ -45,6 +45,7 @@ class Reader:
     steps: list[Document] = field(default_factory=list)
     observations: list[Observed] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
+    outcome: int | None = None
     _offsets: dict[int, int] = field(default_factory=dict)
     _known: dict[bytes, int] = field(default_factory=dict)
     _press: _Press | None = None
@@ -63,6 +64,8 @@ class Reader:
                 handler(self, number, state["time"], action)
         self._flush_keys(len(self.states) - 1)
         self._flush_press(len(self.states) - 1, None)
+        if self.steps:
+            self.outcome, _ = self._observe(len(self.states) - 1)
 
     def _mousedown(self, number: int, at: int, action: Document) -> None:
         self._flush_keys(number)

@@ -103,7 +103,11 @@ class Frame(Part):
 
 
 class Element(Part):
-    """A visible element. `parent` is the index of an earlier element, -1 at the root."""
+    """A visible element. `parent` is the index of an earlier element, -1 at the root.
+
+    Of a private element (a field for a password, a payment or personal details) only its place
+    is told: the words that would describe it must be absent.
+    """
 
     parent: Annotated[int, Field(ge=-1, le=MAX_ELEMENTS)]
     tag: Label
@@ -124,6 +128,7 @@ class Element(Part):
     """Where in the instruction the characters of the value stand, start and end; never they."""
     frame: Annotated[int, Field(ge=0, le=1_000)] = 0
     shadow: bool = False
+    private: bool = False
 
 
 class Observation(Part):
@@ -146,6 +151,8 @@ class Observation(Part):
             depth = depths[parent] + 1 if parent >= 0 else 0
             if depth > MAX_TREE_DEPTH:
                 raise ValueError(f"elements[{index}] is nested deeper than {MAX_TREE_DEPTH} levels")
+            if element.private and _describes(element):
+                raise ValueError(f"elements[{index}] is private and must not be described")
             if element.frame > frames:
                 raise ValueError(f"elements[{index}].frame is not among frames")
             depths.append(depth)
@@ -153,3 +160,8 @@ class Observation(Part):
             if frame.owner >= len(self.elements):
                 raise ValueError(f"frames[{index}].owner is not among elements")
         return self
+
+
+def _describes(element: Element) -> bool:
+    words = element.name or element.text or element.type or element.id or element.classes
+    return bool(words) or element.value is not None or element.value_at is not None

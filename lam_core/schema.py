@@ -7,7 +7,8 @@ to the document). Typed text is never carried: a reference says where the charac
 pattern says of what kind they were.
 
 Times are milliseconds since the start of the recording, geometry is CSS pixels, both integers,
-so every workflow has canonical JSON and a content hash.
+so every workflow has canonical JSON and a content hash. Documents of earlier versions are
+brought up to date while they are read (lam_core/upgrade.py); their content hash stays.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 
 from lam_core.canonical import digest_bytes
-from lam_core.observation import Element, Name, Observation, Part, Text, ValuePattern
+from lam_core.observation import Element, Index, Name, Observation, Part, Text, ValuePattern
 from lam_core.steps import (
     AnyStep,
     InstructionText,
@@ -31,8 +32,9 @@ from lam_core.steps import (
     TextReference,
     Type,
 )
+from lam_core.upgrade import VERSION as SCHEMA_VERSION
+from lam_core.upgrade import earliest_version, upgrade
 
-SCHEMA_VERSION = 1
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_OBSERVATIONS = 4_000
 MAX_STEPS = 4_000
@@ -63,9 +65,13 @@ class Task(Part):
 
 
 class Workflow(Part):
-    """One recording. The id is made by the client before sending, so sending twice is harmless."""
+    """One recording. The id is made by the client before sending, so sending twice is harmless.
 
-    schema_version: Literal[1]
+    `outcome` is the observation after the last action, from which a verifier may tell whether
+    the goal was reached; null where the source format ends with the action.
+    """
+
+    schema_version: Literal[2]
     id: UUID
     source: Source
     task: Task
@@ -73,9 +79,12 @@ class Workflow(Part):
     pointer: Literal["unknown", "mouse", "touch", "pen"] = "unknown"
     observations: Annotated[tuple[Observation, ...], Field(max_length=MAX_OBSERVATIONS)]
     steps: Annotated[tuple[AnyStep, ...], Field(min_length=1, max_length=MAX_STEPS)]
+    outcome: Index | None = None
 
     @model_validator(mode="after")
     def _steps_fit(self) -> "Workflow":
+        if self.outcome is not None and self.outcome >= len(self.observations):
+            raise ValueError("outcome is not among observations")
         before = 0
         names = {parameter.name for parameter in self.task.parameters}
         for index, step in enumerate(self.steps):
@@ -105,6 +114,8 @@ class Workflow(Part):
             position = getattr(step, part, None)
             if position is not None and position >= len(elements):
                 yield part, "is not among the elements of the observation"
+        if isinstance(step, Type) and step.target is not None:
+            yield from _private_misfits(step, elements, step.target)
         if isinstance(step, Type | Select) and step.text is not None:
             yield from _text_misfits(step.text, self.task, elements, names)
 
@@ -118,9 +129,15 @@ class Workflow(Part):
         return self.model_dump_json(exclude_defaults=True).encode()
 
     def digest(self) -> str:
-        """Content hash of `document()`; what an operator's attestation signs."""
+        """Content hash of the document in the earliest version that can say it.
+
+        So it stays when a stored workflow is brought up to date. An operator's attestation
+        signs it.
+        """
+        document = self.document()
+        document["schema_version"] = earliest_version(document)
         # Keys are ASCII and values integers and strings: orjson's order is that of RFC 8785.
-        return digest_bytes(orjson.dumps(self.document(), option=orjson.OPT_SORT_KEYS))
+        return digest_bytes(orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
 
 
 class SchemaError(ValueError):
@@ -132,7 +149,7 @@ class SchemaError(ValueError):
 
 
 def parse_workflow(data: bytes | str | dict[str, Any]) -> Workflow:
-    """Read a workflow from JSON bytes or a document of JSON values.
+    """Read a workflow of any version from JSON bytes or a document of JSON values.
 
     Raises SchemaError, whose errors name the fields: wrong types, floats, unknown fields,
     anything over the bounds above, times that run backwards, references that lead nowhere.
@@ -143,9 +160,21 @@ def parse_workflow(data: bytes | str | dict[str, Any]) -> Workflow:
     try:
         return Workflow.model_validate_json(body)
     except ValidationError as error:
+        if (older := _older(error, body)) is not None:
+            return parse_workflow(upgrade(older))
         raise SchemaError(_named_errors(error)) from None
     except RecursionError:
         raise SchemaError([("", "nested too deeply")]) from None
+
+
+def _older(error: ValidationError, body: bytes | str) -> dict[str, Any] | None:
+    """The document, when what is wrong with it is that its version is an earlier one."""
+    wrong = {item["loc"] for item in error.errors(include_url=False, include_input=False)}
+    if ("schema_version",) not in wrong:
+        return None
+    document = orjson.loads(body)
+    version = document.get("schema_version")
+    return document if type(version) is int and 1 <= version < SCHEMA_VERSION else None
 
 
 def orjson_bytes(document: dict[str, Any]) -> bytes:
@@ -182,6 +211,24 @@ def _time_misfits(step: Step, before: int) -> Iterator[tuple[str, str]]:
         last = sample[0]
     yield from _press_misfits("presses", getattr(step, "presses", ()), step)
     yield from _press_misfits("keys", getattr(step, "keys", ()), step)
+    yield from _edit_misfits(step)
+
+
+def _edit_misfits(step: Step) -> Iterator[tuple[str, str]]:
+    last = 0
+    for index, edit in enumerate(step.edits if isinstance(step, Type) else ()):
+        if edit.at < last:
+            yield f"edits[{index}].at", "runs backwards"
+        last = edit.at
+
+
+def _private_misfits(
+    step: Type, elements: tuple[Element, ...], target: int
+) -> Iterator[tuple[str, str]]:
+    if target < len(elements) and elements[target].private:
+        for part in ("text", "keys", "edits"):
+            if getattr(step, part):
+                yield part, "must be left out: the target is private"
 
 
 def _press_misfits(part: str, presses: tuple[Press, ...], step: Step) -> Iterator[tuple[str, str]]:
@@ -238,7 +285,8 @@ def _named(location: tuple[int | str, ...], message: str) -> tuple[str, str]:
             path += f".{part}" if path else part
     message = message.removeprefix("Value error, ")
     first, _, rest = message.partition(" ")
-    if first.startswith(("steps[", "elements[", "frames[", "observations[")):
+    named = ("steps[", "elements[", "frames[", "observations[")
+    if first.startswith(named) or first == "outcome":
         return (f"{path}.{first}" if path else first), rest
     return path, message
 

@@ -62,6 +62,30 @@ class Key(Press):
     kind: KeyKind
 
 
+class EditKind(StrEnum):
+    """How the text of a field changed, of the `inputType` values of the Input Events standard."""
+
+    INSERT = "insert"
+    COMPOSE = "compose"
+    """Text put together by an input method."""
+    COMPLETE = "complete"
+    """Text the browser filled in or corrected."""
+    PASTE = "paste"
+    DROP = "drop"
+    DELETE = "delete"
+    CUT = "cut"
+    UNDO = "undo"
+    REDO = "redo"
+    OTHER = "other"
+
+
+class Edit(Part):
+    """One change of a field's text; what was inserted or deleted is never kept."""
+
+    at: Milliseconds
+    kind: EditKind
+
+
 class Transform(StrEnum):
     """What was done to the referenced characters before they were typed."""
 
@@ -149,13 +173,16 @@ class Drag(Step):
 class Type(Step):
     """Entering text, so that the target holds `text` afterwards; null when it was not found.
 
-    `keys` is the rhythm; pasted text has been entered without character keys.
+    `keys` is the rhythm, `edits` are the changes of the text where the recorder saw them; pasted
+    text has been entered without character keys. Into a private element text is known to have
+    been entered, and nothing else: no keys, no edits, no reference.
     """
 
     action: Literal["type"]
     text: TextReference | None
     pattern: ValuePattern
     keys: Keys
+    edits: Annotated[tuple[Edit, ...], Field(max_length=MAX_KEYS)] = ()
     pasted: bool = False
 
 

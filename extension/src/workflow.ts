@@ -42,6 +42,11 @@ export type KeyKind =
   | "shortcut"
   | "other";
 /**
+ * How the text of a field changed, of the `inputType` values of the Input Events standard.
+ */
+export type EditKind =
+  "insert" | "compose" | "complete" | "paste" | "drop" | "delete" | "cut" | "undo" | "redo" | "other";
+/**
  * Keys that do something other than entering text.
  */
 export type NamedKey =
@@ -63,9 +68,12 @@ export type NamedKey =
 
 /**
  * One recording. The id is made by the client before sending, so sending twice is harmless.
+ *
+ * `outcome` is the observation after the last action, from which a verifier may tell whether
+ * the goal was reached; null where the source format ends with the action.
  */
 export interface Workflow {
-  schema_version: 1;
+  schema_version: 2;
   id: string;
   source: Source;
   task: Task;
@@ -73,6 +81,7 @@ export interface Workflow {
   pointer?: "unknown" | "mouse" | "touch" | "pen";
   observations: Observation[];
   steps: (Click | Drag | Type | PressKey | Select | Scroll | Navigate | Tab)[];
+  outcome?: number | null;
 }
 /**
  * What was to be done: a name shared by all who do it, and the redacted instruction.
@@ -123,6 +132,9 @@ export interface Frame {
 }
 /**
  * A visible element. `parent` is the index of an earlier element, -1 at the root.
+ *
+ * Of a private element (a field for a password, a payment or personal details) only its place
+ * is told: the words that would describe it must be absent.
  */
 export interface Element {
   parent: number;
@@ -146,6 +158,7 @@ export interface Element {
   value_at?: [number, number] | null;
   frame?: number;
   shadow?: boolean;
+  private?: boolean;
 }
 /**
  * Pressing a pointer button; two presses are a double click.
@@ -203,7 +216,9 @@ export interface Drag {
 /**
  * Entering text, so that the target holds `text` afterwards; null when it was not found.
  *
- * `keys` is the rhythm; pasted text has been entered without character keys.
+ * `keys` is the rhythm, `edits` are the changes of the text where the recorder saw them; pasted
+ * text has been entered without character keys. Into a private element text is known to have
+ * been entered, and nothing else: no keys, no edits, no reference.
  */
 export interface Type {
   at: number;
@@ -217,6 +232,7 @@ export interface Type {
   text: (InstructionText | ElementText | ParameterText) | null;
   pattern: ValuePattern;
   keys: Key[];
+  edits?: Edit[];
   pasted?: boolean;
 }
 /**
@@ -253,6 +269,13 @@ export interface Key {
   down: number;
   up?: number | null;
   kind: KeyKind;
+}
+/**
+ * One change of a field's text; what was inserted or deleted is never kept.
+ */
+export interface Edit {
+  at: number;
+  kind: EditKind;
 }
 /**
  * Pressing a named key that enters no text, once or several times in a row.

@@ -55,7 +55,7 @@ def document(*, offset: int = 0, **changes: Any) -> dict[str, Any]:
         {"parent": 0, "tag": "input", "box": [10, 10, 100, 20], "type": "text", "id": "name"},
     ]
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "id": str(uuid.uuid4()),
         "source": "miniwob",
         "task": {"name": "enter-text", "instruction": "Enter Alice into the field."},

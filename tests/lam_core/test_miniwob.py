@@ -76,7 +76,14 @@ def test_a_press_and_its_echoes_are_one_click():
 def test_the_observation_is_the_page_before_the_pointer_came():
     hovered = BUTTON | {"recordingTarget": True, "classes": "wide", "bgColor": "rgb(9, 9, 9)"}
     workflow = converted(*pressing(body(hovered), before=body(BUTTON)))
-    assert [o.elements[1].background for o in workflow.observations] == [None]
+    (click,) = workflow.steps
+    assert workflow.observations[click.observation].elements[1].background is None
+
+
+def test_the_outcome_is_the_page_after_the_last_action():
+    done = node("DIV", 9, text="Done")
+    workflow = converted(*pressing(body(BUTTON)), (1200, event("click"), body(BUTTON, done)))
+    assert [e.text for e in workflow.observations[workflow.outcome].elements][-1] == "Done"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from lam_core.canonical import content_hash
 from lam_core.schema import MAX_BODY_BYTES, SchemaError, Workflow, json_schema, parse_workflow
 from tests.lam_core.workflows import click, typing, workflow_document
 
+PRIVATE = {"parent": 0, "tag": "input", "box": [2, 52, 120, 20], "private": True}
+SECRET = {"kind": "secret", "length": "0"}
+
 
 def errors_of(document) -> list[tuple[str, str]]:
     with pytest.raises(SchemaError) as caught:
@@ -41,7 +44,7 @@ def test_a_workflow_written_and_read_again_is_equal():
 
 def test_the_digest_is_the_content_hash_of_the_document():
     workflow = parse_workflow(workflow_document())
-    assert workflow.digest() == content_hash(workflow.document())
+    assert workflow.digest() == content_hash(workflow.document() | {"schema_version": 1})
 
 
 def test_writing_defaults_out_does_not_change_the_digest():
@@ -58,7 +61,7 @@ def test_a_workflow_cannot_be_changed():
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 3),
         ("id", "not-a-uuid"),
         ("source", "somewhere"),
         ("task.name", "no spaces allowed"),
@@ -79,6 +82,10 @@ def test_a_workflow_cannot_be_changed():
         ("steps[0].presses", []),
         ("steps[0].point[0]", 10**9),
         ("steps[0].hidden", "secret"),
+        ("outcome", 1),
+        ("outcome", -1),
+        ("steps[1].edits", [{"at": 1600, "kind": "insert", "characters": "K"}]),
+        ("steps[1].edits", [{"at": 1600, "kind": "insert"}, {"at": 1500, "kind": "cut"}]),
         ("steps[1].keys[0].kind", "k"),
         ("steps[1].keys[0].character", "k"),
         ("steps[1].text.end", 7),
@@ -100,7 +107,7 @@ def test_a_wrong_part_is_named(path, value):
 
 
 def test_a_wrong_version_is_the_only_thing_said():
-    document = changed("schema_version", 2) | {"surprise": 1}
+    document = changed("schema_version", 3) | {"surprise": 1}
     assert [path for path, _ in errors_of(document)] == ["schema_version"]
 
 
@@ -108,6 +115,68 @@ def test_a_missing_version_is_named():
     document = workflow_document()
     del document["schema_version"]
     assert errors_of(document) == [("schema_version", "Field required")]
+
+
+def test_a_document_of_version_1_is_brought_up_to_date_and_keeps_its_digest():
+    current = parse_workflow(workflow_document())
+    older = workflow_document(schema_version=1)
+    assert parse_workflow(older) == current
+    assert parse_workflow(json.dumps(older)).document()["schema_version"] == 2
+    assert current.digest() == content_hash(current.document() | {"schema_version": 1})
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("outcome", 0),
+        ("steps[1].edits", [{"at": 1600, "kind": "insert"}]),
+        ("observations[0].elements[1]", PRIVATE),
+        ("observations[0].elements[1].fill", "#ff0000"),
+        ("observations[0].elements[1].value_at", [7, 13]),
+    ],
+)
+def test_what_version_2_added_is_part_of_the_digest(path, value):
+    document = changed(path, value)
+    document["steps"] = document["steps"][: 1 if value is PRIVATE else 2]
+    workflow = parse_workflow(document)
+    assert workflow.digest() == content_hash(workflow.document())
+
+
+def test_version_1_cannot_say_what_is_wrong_in_version_2():
+    document = changed("surprise", 1) | {"schema_version": 1}
+    assert [path for path, _ in errors_of(document)] == ["surprise"]
+
+
+@pytest.mark.parametrize("version", [0, -1, 3, True, 1.0, "1", None])
+def test_a_version_there_never_was_is_named(version):
+    assert errors_of(changed("schema_version", version))[0][0] == "schema_version"
+
+
+@pytest.mark.parametrize("words", ["name", "text", "type", "id"])
+def test_a_private_element_must_not_be_described(words):
+    document = changed("observations[0].elements[1]", PRIVATE | {words: "card"})
+    path, message = errors_of(document)[0]
+    assert (path, message) == (
+        "observations[0].elements[1]",
+        "is private and must not be described",
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("text", {"source": "instruction", "start": 7, "end": 13}),
+        ("keys", [{"kind": "character", "down": 1500, "up": 1560}]),
+        ("edits", [{"at": 1500, "kind": "insert"}]),
+    ],
+)
+def test_of_typing_into_a_private_element_only_the_fact_is_told(part, value):
+    document = changed("observations[0].elements[1]", PRIVATE)
+    typed = {"action": "type", "at": 1500, "until": 1600, "observation": 0, "target": 1}
+    document["steps"][1] = typed | {"pattern": SECRET, "text": None, "keys": []}
+    assert parse_workflow(document).observations[0].elements[1].private
+    document["steps"][1][part] = value
+    assert errors_of(document)[0][0] == f"steps[1].{part}"
 
 
 def test_a_parameter_must_be_declared():
@@ -195,7 +264,7 @@ def test_the_json_schema_accepts_and_refuses_what_the_parser_does():
     assert validator.is_valid(workflow_document())
     assert not validator.is_valid(changed("surprise", 1))
     assert not validator.is_valid(changed("steps[0].hidden", 1))
-    assert not validator.is_valid(changed("schema_version", 2))
+    assert not validator.is_valid(changed("schema_version", 3))
 
 
 def test_where_a_value_stands_must_be_a_span_of_the_instruction():

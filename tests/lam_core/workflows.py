@@ -9,7 +9,7 @@ Document = dict[str, Any]
 def workflow_document(**changes: Any) -> Document:
     """A click on a button and a typed word, three seconds long."""
     document: Document = {
-        "schema_version": 1,
+        "schema_version": 2,
         "id": str(UUID(int=1)),
         "source": "extension",
         "task": {"name": "enter-text", "instruction": 'Enter "Keneth" and press Submit.'},
