@@ -59,6 +59,7 @@ generate: install  ## Write what is generated and committed anew: OpenAPI, JSON 
 	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
 	$(PY) -m lam_core schema > extension/workflow.schema.json
 	node extension/generate.mjs
+	node extension/page.mjs
 	node contracts/script/export_abi.mjs
 
 bench-verify: install  ## Verification on recordings of people: RECORDINGS=PATH

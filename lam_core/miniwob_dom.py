@@ -125,7 +125,8 @@ def _element(node: Node, parent: int, shift: int, color: str) -> tuple[dict[str,
         element["type"] = kind
     if role:
         element["role"] = role
-    _describe(element, node, kind or tag)
+    # A label in a drawing has the tag `text`, and is no field of that type.
+    _describe(element, node, "textarea" if tag == "textarea" else kind)
     foreground = _colour(node.get("fgColor"))
     if foreground and foreground != color:
         element["color"] = foreground
@@ -139,8 +140,12 @@ def _element(node: Node, parent: int, shift: int, color: str) -> tuple[dict[str,
 def _tag(name: str) -> tuple[str, str, str]:
     """Tag, type and role of a name such as `DIV`, `INPUT_text` or `t` (a piece of text)."""
     tag, _, kind = name.lower().partition("_")
-    role = _INPUT_ROLES.get(kind, "") if kind else _ROLES.get(tag, "")
-    return TEXT_TAG if tag == "t" else tag, kind, role
+    return TEXT_TAG if tag == "t" else tag, kind, role_of(tag, kind)
+
+
+def role_of(tag: str, kind: str = "") -> str:
+    """The role of a tag, or of an input of a kind; the recordings have no other source of it."""
+    return _INPUT_ROLES.get(kind, "") if kind else _ROLES.get(tag, "")
 
 
 def _box(node: Node, shift: int) -> tuple[int, int, int, int]:
@@ -212,6 +217,8 @@ def _name_fields(elements: list[dict[str, Any]]) -> None:
     """
     for index, element in enumerate(elements):
         kind = element.get("type") or element["tag"]
+        if element["tag"] == "text":
+            continue
         if kind in ("checkbox", "radio"):
             name = _label_around(elements, index)
         elif kind in TEXT_FIELDS or kind == "select":

@@ -1,0 +1,85 @@
+/**
+ * What Python's driver calls in a page: one object on the window, made anew for every document.
+ * `node extension/page.mjs` bundles it into lam_core/page_script.js.
+ */
+
+import { choose, isConnected, isEmpty, placeOf, scrollBy, type Choice, type Place } from "./live";
+import { focusedElement, observe, type Observed, type ObserveOptions } from "./observe";
+import { fieldKind } from "./roles";
+import { settle } from "./settle";
+
+let last: Observed = { observation: { elements: [] }, nodes: [] };
+
+/** The element of the last observation with that index, or the one a line of text is in. */
+function element(index: number): HTMLElement | null {
+  const node = last.nodes[index];
+  if (!node || !isConnected(node)) return null;
+  return ("localName" in node ? node : node.startContainer.parentElement) as HTMLElement | null;
+}
+
+const driver = {
+  settle,
+
+  /** Observe the page; elements are known by their index until the next observation. */
+  observe(options: ObserveOptions = {}): Observed["observation"] {
+    last = observe(options);
+    return last.observation;
+  },
+
+  /** Where to press an element; null when it is not there any more. */
+  place(index: number, offset?: [number, number] | null): Place | null {
+    const node = last.nodes[index];
+    return node ? placeOf(node, offset) : null;
+  },
+
+  /** Left, top, width and height of an element in the window; null when it is gone. */
+  boxOf(index: number): number[] | null {
+    const node = last.nodes[index];
+    if (!node || !isConnected(node)) return null;
+    const box = node.getBoundingClientRect();
+    return [box.left, box.top, box.width, box.height];
+  },
+
+  /** The kind of field an element is, "" for what is none, null when it is gone. */
+  kindOf(index: number): string | null {
+    const found = element(index);
+    return found && fieldKind(found);
+  },
+
+  hasFocus(index: number): boolean {
+    const found = element(index);
+    return found !== null && focusedElement(document) === found;
+  },
+
+  focus(index: number): void {
+    element(index)?.focus();
+  },
+
+  isEmpty(index: number): boolean {
+    const found = element(index);
+    return found !== null && isEmpty(found);
+  },
+
+  /** Choose an option by its label, or the option itself. */
+  choose(index: number, label: string): Choice {
+    const found = element(index);
+    return found ? choose(found, label) : "gone";
+  },
+
+  /** Scroll an element or what holds it, the page for null; null when the element is gone. */
+  scroll(index: number | null, dx: number, dy: number): boolean | null {
+    if (index === null) return scrollBy(null, dx, dy);
+    const found = element(index);
+    return found && scrollBy(found, dx, dy);
+  },
+};
+
+export type Driver = typeof driver;
+
+declare global {
+  interface Window {
+    actionModel?: Driver;
+  }
+}
+
+window.actionModel ??= driver;

@@ -1,0 +1,97 @@
+/** The ARIA role and the accessible name of an element. */
+
+import { computeAccessibleName, getRole } from "dom-accessibility-api";
+
+/** Inputs that hold text which a person enters. */
+const TEXT_TYPES = new Set([
+  "text", "password", "number", "date", "time", "email", "tel", "url", "search", "month", "week",
+  "datetime-local",
+]);
+
+const INPUT_ROLES: Record<string, string> = {
+  button: "button",
+  submit: "button",
+  reset: "button",
+  image: "button",
+  checkbox: "checkbox",
+  radio: "radio",
+  number: "spinbutton",
+  range: "slider",
+  search: "searchbox",
+};
+
+// What the recordings of the public data set say, where the library says nothing or otherwise.
+const TAG_ROLES: Record<string, string> = { a: "link", svg: "graphics-document", form: "form" };
+
+/** Roles that only say how a page is built; they name nothing a person would point at. */
+const SILENT = new Set(["generic", "presentation", "none", "rowgroup", "document", "definition"]);
+
+/** The type of an `<input>`, "textarea", "select" or "editable"; "" for what is no field. */
+export function fieldKind(element: Element): string {
+  const tag = element.localName;
+  if (tag === "input") return (element as HTMLInputElement).type;
+  if (tag === "textarea" || tag === "select") return tag;
+  return isEditable(element) ? "editable" : "";
+}
+
+/** Whether a person enters characters into it. */
+export function isTextField(element: Element): boolean {
+  const kind = fieldKind(element);
+  return kind === "textarea" || kind === "editable" || TEXT_TYPES.has(kind);
+}
+
+/** Whether it is the root of a region of editable text. */
+function isEditable(element: Element): boolean {
+  const value = element.getAttribute("contenteditable");
+  return value !== null && value.toLowerCase() !== "false";
+}
+
+/** The role an assistive technology is told, "" where there is none worth telling. */
+export function roleOf(element: Element): string {
+  const given = element.getAttribute("role")?.trim().split(/\s+/)[0]?.toLowerCase();
+  if (given) return SILENT.has(given) ? "" : given;
+  const tag = element.localName;
+  if (tag === "input") {
+    const kind = (element as HTMLInputElement).type;
+    return INPUT_ROLES[kind] ?? (TEXT_TYPES.has(kind) ? "textbox" : "");
+  }
+  if (isEditable(element)) return "textbox";
+  const role = TAG_ROLES[tag] ?? getRole(element) ?? "";
+  return SILENT.has(role) ? "" : role;
+}
+
+/**
+ * The accessible name where the element's own text does not already say it: that of fields, and
+ * labels given by attributes. "" without any. Values of fields inside a label are no part of it.
+ */
+export function nameOf(element: Element): string {
+  if (!fieldKind(element) && !isLabelled(element)) return "";
+  let name = computeAccessibleName(element);
+  for (const value of valuesIn(element)) name = name.replace(value, " ");
+  return collapse(name);
+}
+
+function isLabelled(element: Element): boolean {
+  return ["aria-label", "aria-labelledby", "alt", "title"].some((name) =>
+    element.getAttribute(name)?.trim(),
+  );
+}
+
+/** The current values of fields inside the labels of an element: part of its name to ARIA. */
+function valuesIn(element: Element): string[] {
+  const labels: Element[] = [...((element as HTMLInputElement).labels ?? [])];
+  const root = element.getRootNode() as Document | ShadowRoot;
+  for (const id of (element.getAttribute("aria-labelledby") ?? "").split(/\s+/)) {
+    const label = id && root.getElementById?.(id);
+    if (label) labels.push(label);
+  }
+  return labels
+    .flatMap((label) => [...label.querySelectorAll("input,textarea,[contenteditable]")])
+    .map((field) => (field as HTMLInputElement).value ?? field.textContent ?? "")
+    .filter((value) => value.trim() && value !== "on");
+}
+
+/** A text with its runs of white space made one space, none at the ends. */
+export function collapse(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
+}
