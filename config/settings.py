@@ -149,6 +149,8 @@ PROJECTIONS = [
 ]
 # What the relayer pays for on behalf of users.
 RELAY_CALLS_PER_DAY = int(ENV.get("LAM_RELAY_CALLS_PER_DAY", "50"))
+# What one account may say in the discussion of proposals.
+COMMENTS_PER_HOUR = int(ENV.get("LAM_COMMENTS_PER_HOUR", "20"))
 RELAY_GAS_MAX = int(ENV.get("LAM_RELAY_GAS_MAX", "1000000"))
 
 # Private files outside PostgreSQL, and published ones.
@@ -189,6 +191,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min" if PRODUCTION else "20000/min"),
         "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),
+        "writing": ENV.get("LAM_THROTTLE_WRITING", "60/min" if PRODUCTION else "20000/min"),
         "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min" if PRODUCTION else "20000/min"),
     },
 }

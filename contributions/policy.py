@@ -76,6 +76,17 @@ def release(release_hash: str) -> Release:
     return known
 
 
+def model_release(document_hash: str) -> Any:
+    """A known model release's document by its hash. Raises UnknownDocument, InvalidDocument.
+
+    The engine does not follow it; who runs the model does.
+    """
+    document = _stored(document_hash)
+    if not Document.objects.filter(pk=document_hash, kind=Kind.MODEL_RELEASE).exists():
+        raise InvalidDocument([("document", "This document is not a model release.")])
+    return document
+
+
 def _stored(document_hash: str) -> Any:
     row = Document.objects.filter(pk=document_hash).first()
     if row is None:

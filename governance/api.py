@@ -6,97 +6,32 @@ the scope "account". Nothing here can adopt anything: an adoption comes from the
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import exceptions, status
-from rest_framework.pagination import LimitOffsetPagination
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
-from rest_framework.views import APIView
 
-from accounts.models import User
 from accounts.permissions import CanManageAccount, CanRead
 from chain.clock import Clock, clock
 from chain.deployment import deployment
 from chain.models import Intent
-from chain.rpc import ChainError
 from contributions import policy
 from contributions.models import Adoption, Kind
-from governance import carry_out, delegate, propose, vote
+from governance import carry_out, proposal_templates, propose, vote
 from governance import serializers as shapes
 from governance.decode import explain
-from governance.models import Delegation, Power, Proposal, Vote
-from governance.propose import Draft, ProposalError
-from governance.relay import LimitReached, NotRelayed
+from governance.models import Proposal, Vote
+from governance.propose import Draft
 from governance.state import State, Tally, state, tallies, tally
+from governance.views import View, caller, checked, checked_field
 
-KINDS = {"reward_policy": Kind.REWARD_POLICY, "verifier_release": Kind.VERIFIER_RELEASE}
-
-
-class Refused(exceptions.APIException):
-    """The request is understood, and the chain would not take it now."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_detail = "The chain would not take this now."
-    default_code = "not_relayed"
-
-
-class ChainAway(exceptions.APIException):
-    """The node or the contracts cannot be reached."""
-
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The chain cannot be reached."
-    default_code = "chain_unavailable"
-
-
-class Pages(LimitOffsetPagination):
-    """50 at a time, at most 200."""
-
-    default_limit = 50
-    max_limit = 200
-
-
-class View(APIView):
-    """Anyone may call, unless a view or method says otherwise."""
-
-    permission_classes = [AllowAny]
-    pagination_class = Pages
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Domain errors as problem details."""
-        return super().handle_exception(_as_api_error(exc))
-
-    def page(self, request: Request, rows: Any, shape: Any) -> Response:
-        """One page of rows: ?limit=, ?offset=."""
-        pages = Pages()
-        return pages.get_paginated_response(shape(pages.paginate_queryset(rows, request, self)))
-
-
-def caller(request: Request) -> User:
-    """The signed-in user; permissions have let nobody else through."""
-    assert isinstance(request.user, User)
-    return request.user
-
-
-def _as_api_error(error: Exception) -> Exception:
-    if isinstance(error, ProposalError):
-        return exceptions.ValidationError({error.field: [error.message]})
-    if isinstance(error, LimitReached):
-        return exceptions.Throttled(detail=str(error), code="limit_reached")
-    if isinstance(error, NotRelayed):
-        return Refused(str(error))
-    if isinstance(error, ChainError):
-        return ChainAway(str(error))
-    return error
-
-
-def _checked(shape: type[Any], data: Any) -> dict[str, Any]:
-    serializer = shape(data=data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
+KINDS = {
+    "reward_policy": Kind.REWARD_POLICY,
+    "verifier_release": Kind.VERIFIER_RELEASE,
+    "model_release": Kind.MODEL_RELEASE,
+}
 
 
 def _proposal(proposal_id: Any) -> Proposal:
@@ -205,7 +140,7 @@ class ProposalCalldata(View):
     @extend_schema(request=shapes.DraftIn, responses=shapes.DraftOut)
     def post(self, request: Request) -> Response:
         """Build a proposal: its id, its calls in plain words and the transaction to send."""
-        draft = _draft(_checked(shapes.DraftIn, request.data))
+        draft = _draft(checked(shapes.DraftIn, request.data))
         targets, values, calldatas = draft.lists
         shown = {
             "proposal_id": draft.proposal_id,
@@ -220,17 +155,8 @@ class ProposalCalldata(View):
 
 
 def _draft(asked: dict[str, Any]) -> Draft:
-    text = {name: asked[name] for name in ("title", "body", "proposer")}
-    if asked["template"] == "calls":
-        calls = [propose.free_call(**dict(each)) for each in asked["calls"]]
-        return propose.draft(calls=calls, **text)
-    build = {
-        "reward_policy": propose.change_reward_policy,
-        "verifier_release": propose.adopt_verifier_release,
-    }[asked["template"]]
-    return build(
-        document_hash=asked["document_hash"], effective_epoch=asked["effective_epoch"], **text
-    )
+    text = {name: asked.pop(name) for name in ("template", "title", "body", "proposer")}
+    return proposal_templates.build(fields=asked, **text)
 
 
 class RelayView(View):
@@ -280,17 +206,10 @@ class Votes(View):
         """Final votes, newest first, of one proposal or one voter or all."""
         rows = Vote.objects.order_by("-block_number", "-log_index")
         if asked := request.query_params.get("proposal"):
-            rows = rows.filter(proposal=_field(shapes.Uint256(), "proposal", asked))
+            rows = rows.filter(proposal=checked_field(shapes.Uint256(), "proposal", asked))
         if asked := request.query_params.get("voter"):
-            rows = rows.filter(voter=_field(shapes.Address(), "voter", asked))
+            rows = rows.filter(voter=checked_field(shapes.Address(), "voter", asked))
         return self.page(request, rows, lambda page: shapes.VoteOut(page, many=True).data)
-
-
-def _field(field: Any, name: str, value: str) -> Any:
-    try:
-        return field.run_validation(value)
-    except exceptions.ValidationError as error:
-        raise exceptions.ValidationError({name: error.detail}) from None
 
 
 class VoteTypedData(View):
@@ -299,7 +218,7 @@ class VoteTypedData(View):
     @extend_schema(request=shapes.BallotIn, responses=shapes.SignRequest)
     def post(self, request: Request) -> Response:
         """What a voter signs (EIP-712 ballot), and the transaction for who votes directly."""
-        asked = _checked(shapes.BallotIn, request.data)
+        asked = checked(shapes.BallotIn, request.data)
         proposal = _proposal(asked.pop("proposal"))
         typed_data = vote.typed_data(proposal=proposal, **asked)
         asked.pop("voter")
@@ -313,94 +232,10 @@ class VoteRelay(RelayView):
     @extend_schema(request=shapes.SignedBallotIn, responses={202: shapes.RelayOut})
     def post(self, request: Request) -> Response:
         """Have the relayer cast a signed vote."""
-        asked = _checked(shapes.SignedBallotIn, request.data)
+        asked = checked(shapes.SignedBallotIn, request.data)
         asked["proposal"] = _proposal(asked["proposal"])
         asked["signature"] = bytes.fromhex(asked["signature"][2:])
         return self.accepted(vote.relay_vote(user=caller(request), **asked))
-
-
-def delegates() -> QuerySet[Power]:
-    """Current power with the number of delegators, greatest first."""
-    counted = (
-        Delegation.objects.filter(delegate=OuterRef("delegate"))
-        .values("delegate")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
-    rows = Power.objects.filter(is_current=True, votes_wei__gt=0)
-    return rows.annotate(delegators=Coalesce(Subquery(counted), 0)).order_by(
-        "-votes_wei", "delegate"
-    )
-
-
-class Delegates(View):
-    """Anyone."""
-
-    @extend_schema(
-        responses=shapes.DelegateOut(many=True),
-    )
-    def get(self, request: Request) -> Response:
-        """Delegates by their votes, greatest first."""
-
-        def shape(page: list[Any]) -> list[Any]:
-            rows = [
-                {
-                    "address": row.delegate,
-                    "votes_wei": row.votes_wei,
-                    "delegators": row.delegators,
-                }
-                for row in page
-            ]
-            return list(shapes.DelegateOut(rows, many=True).data)
-
-        return self.page(request, delegates(), shape)
-
-
-class DelegateView(View):
-    """Anyone."""
-
-    @extend_schema(responses=shapes.DelegateDetail)
-    def get(self, request: Request, address: str) -> Response:
-        """One address: its votes, who it delegates to, and how its votes changed."""
-        address = _field(shapes.Address(), "address", address)
-        history = Power.objects.filter(delegate=address).order_by("block_number", "log_index")
-        own = Delegation.objects.filter(pk=address).first()
-        points = [{"since": each.since, "votes_wei": str(each.votes_wei)} for each in history]
-        shown = {
-            "address": address,
-            "votes_wei": points[-1]["votes_wei"] if points else 0,
-            "delegators": Delegation.objects.filter(delegate=address).count(),
-            "delegates_to": own.delegate if own else "",
-            "history": points,
-        }
-        return Response(shapes.DelegateDetail(shown).data)
-
-
-class DelegationTypedData(View):
-    """Anyone: it only reads."""
-
-    @extend_schema(request=shapes.DelegationIn, responses=shapes.SignRequest)
-    def post(self, request: Request) -> Response:
-        """What a delegator signs (ERC-5805), and the transaction for who delegates directly."""
-        asked = _checked(shapes.DelegationIn, request.data)
-        call = {
-            "to": deployment().address("LAMToken"),
-            "data": "0x" + delegate.delegate_call(asked["delegatee"]).hex(),
-            "value": 0,
-        }
-        shown = {"typed_data": delegate.typed_data(**asked), "transaction": call}
-        return Response(shapes.SignRequest(shown).data)
-
-
-class DelegationRelay(RelayView):
-    """Signed-in users, scope "account"; the signature says who delegates."""
-
-    @extend_schema(request=shapes.SignedDelegationIn, responses={202: shapes.RelayOut})
-    def post(self, request: Request) -> Response:
-        """Have the relayer make a signed delegation."""
-        asked = _checked(shapes.SignedDelegationIn, request.data)
-        asked["signature"] = bytes.fromhex(asked["signature"][2:])
-        return self.accepted(delegate.relay_delegation(user=caller(request), **asked))
 
 
 class Policies(View):
@@ -411,7 +246,7 @@ class Policies(View):
     @extend_schema(request=shapes.DocumentIn, responses={201: shapes.DocumentOut})
     def post(self, request: Request) -> Response:
         """Make a document known by its hash. It rules nothing unless a vote adopts the hash."""
-        asked = _checked(shapes.DocumentIn, request.data)
+        asked = checked(shapes.DocumentIn, request.data)
         kind = KINDS[asked["kind"]]
         try:
             row = policy.register_document(asked["document"], kind=kind)
@@ -444,7 +279,8 @@ class PolicyView(View):
                 found: Any = load(document_hash)
             except (policy.UnknownDocument, policy.InvalidDocument):
                 continue
-            shown = _document(document_hash, kind, found.document)
+            document = getattr(found, "document", found)
+            shown = _document(document_hash, kind, document)
             return Response(shapes.DocumentOut(shown).data)
         raise exceptions.NotFound("No document with this hash is known.")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
@@ -18,6 +19,7 @@ UINT256_MAX = 2**256 - 1
 LOADERS: dict[Kind, Callable[[str], object]] = {
     Kind.REWARD_POLICY: policy.policy,
     Kind.VERIFIER_RELEASE: policy.release,
+    Kind.MODEL_RELEASE: policy.model_release,
 }
 _proposal = Codec(
     [
@@ -78,6 +80,12 @@ class Draft:
         """The call to the Governor that proposes it."""
         return contract("LAMGovernor").encode_call("propose", *self.lists, self.description)
 
+    @property
+    def transaction(self) -> dict[str, Any]:
+        """What the proposer's wallet sends: {to, data, value}."""
+        to = deployment().address("LAMGovernor")
+        return {"to": to, "data": "0x" + self.calldata.hex(), "value": 0}
+
     def call_to(self, function: str) -> bytes:
         """The Governor's `queue` or `execute` of this proposal."""
         return contract("LAMGovernor").encode_call(function, *self.lists, self.description_hash)
@@ -120,26 +128,6 @@ def adopt_call(*, kind: Kind, document_hash: str, effective_epoch: int) -> Call:
         "adopt", int(kind), document_hash, uri, effective_epoch
     )
     return Call(deployment().address("Registry"), 0, calldata)
-
-
-def change_reward_policy(
-    *, document_hash: str, effective_epoch: int, title: str, body: str, proposer: str
-) -> Draft:
-    """Adopt another reward policy from an epoch on. Raises ProposalError."""
-    call = adopt_call(
-        kind=Kind.REWARD_POLICY, document_hash=document_hash, effective_epoch=effective_epoch
-    )
-    return draft(calls=[call], title=title, body=body, proposer=proposer)
-
-
-def adopt_verifier_release(
-    *, document_hash: str, effective_epoch: int, title: str, body: str, proposer: str
-) -> Draft:
-    """Adopt another verifier release from an epoch on. Raises ProposalError."""
-    call = adopt_call(
-        kind=Kind.VERIFIER_RELEASE, document_hash=document_hash, effective_epoch=effective_epoch
-    )
-    return draft(calls=[call], title=title, body=body, proposer=proposer)
 
 
 def free_call(*, target: str, value_wei: int, calldata: str) -> Call:

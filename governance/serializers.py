@@ -7,6 +7,8 @@ from rest_framework import serializers
 
 from contributions.models import Adoption
 from governance.models import Support
+from governance.people_models import BODY_MAX, TITLE_MAX
+from governance.proposal_templates import ASSETS, CAPABILITIES, PARAMETERS, TEMPLATES
 from governance.state import State
 
 UINT256_MAX = 2**256 - 1
@@ -139,25 +141,40 @@ class ProposalDetail(ProposalOut):
     )
 
 
-class DraftIn(serializers.Serializer):
-    """A proposal to build: by template, or of free calls."""
+class TemplateIn(serializers.Serializer):
+    """A template of a proposal with the fields that it needs, each in the form of its own."""
 
-    template = serializers.ChoiceField(choices=["reward_policy", "verifier_release", "calls"])
-    title = serializers.CharField(max_length=200)
-    body = serializers.CharField(allow_blank=True, max_length=30_000, trim_whitespace=False)
-    proposer = Address()
+    template = serializers.ChoiceField(
+        choices=[(name, each.label) for name, each in TEMPLATES.items()]
+    )
     document_hash = serializers.RegexField(HASH, required=False)
     effective_epoch = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False)
+    asset = serializers.ChoiceField(choices=ASSETS, required=False)
+    recipient = Address(required=False)
+    amount_wei = Uint256(required=False)
+    capability = serializers.ChoiceField(choices=list(CAPABILITIES), required=False)
+    holder = Address(required=False)
+    not_after = serializers.IntegerField(min_value=0, max_value=2**63 - 1, required=False)
+    parameter = serializers.ChoiceField(choices=list(PARAMETERS), required=False)
+    value = Uint256(required=False)
     calls = CallIn(many=True, required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Each template has its own fields."""
-        free = attrs["template"] == "calls"
-        needed = ["calls"] if free else ["document_hash", "effective_epoch"]
+        """Each template has its own fields; those of others are left out."""
+        needed = TEMPLATES[attrs["template"]].fields
         missing = {name: "This template needs it." for name in needed if name not in attrs}
         if missing:
             raise serializers.ValidationError(missing, code="required")
-        return attrs
+        foreign = set(TemplateIn._declared_fields) - {"template", *needed}
+        return {name: value for name, value in attrs.items() if name not in foreign}
+
+
+class DraftIn(TemplateIn):
+    """A proposal to build: by template, or of free calls."""
+
+    title = serializers.CharField(max_length=TITLE_MAX)
+    body = serializers.CharField(allow_blank=True, max_length=BODY_MAX, trim_whitespace=False)
+    proposer = Address()
 
 
 class DraftOut(serializers.Serializer):
@@ -261,7 +278,7 @@ class DocumentIn(serializers.Serializer):
     """A document to make known. It takes effect only if a vote adopts its hash."""
 
     kind = serializers.ChoiceField(
-        choices=["reward_policy", "verifier_release"], default="reward_policy"
+        choices=["reward_policy", "verifier_release", "model_release"], default="reward_policy"
     )
     document = serializers.DictField()
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from governance import api
+from governance import api, delegates_api, drafts_api
 
 
 class Uint256:
@@ -30,10 +30,15 @@ urlpatterns = [
     path("votes", api.Votes.as_view()),
     path("votes/typed-data", api.VoteTypedData.as_view()),
     path("votes/relay", api.VoteRelay.as_view()),
-    path("delegates", api.Delegates.as_view()),
-    path("delegates/<str:address>", api.DelegateView.as_view()),
-    path("delegations/typed-data", api.DelegationTypedData.as_view()),
-    path("delegations/relay", api.DelegationRelay.as_view()),
+    path("delegates", delegates_api.Delegates.as_view()),
+    path("delegates/<str:address>", delegates_api.DelegateView.as_view()),
+    path("delegations/typed-data", delegates_api.DelegationTypedData.as_view()),
+    path("delegations/relay", delegates_api.DelegationRelay.as_view()),
+    path("proposal-drafts", drafts_api.Drafts.as_view()),
+    path("proposal-drafts/<uuid:draft_id>", drafts_api.DraftView.as_view()),
+    path("comments", drafts_api.Comments.as_view()),
+    path("comments/<int:comment_id>", drafts_api.CommentView.as_view()),
+    path("markdown", drafts_api.MarkdownPreview.as_view()),
     path("policies", api.Policies.as_view()),
     path("policies/<str:document_hash>", api.PolicyView.as_view()),
     path("adoptions", api.Adoptions.as_view()),

@@ -1,11 +1,12 @@
 """Nothing but a finalized log of the Registry can set what is adopted; each other way is tried."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from django.contrib import admin
-from django.core.management import call_command, get_commands
+from django.core.management import CommandError, call_command, get_commands
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -15,6 +16,7 @@ from config.environment import BASE_DIR
 from contributions.models import Adoption
 from governance.models import Delegation, Power, Proposal, ProposalCall, Vote
 from tests.factories import bearer, make_user
+from tests.governance.conftest import changed_policy
 
 OURS = (
     "accounts",
@@ -97,10 +99,15 @@ def test_no_endpoint_sets_an_adoption(before, client) -> None:
     assert list(Adoption.objects.order_by("pk").values()) == before
 
 
-def test_no_command_adopts_except_by_following_the_chain(before) -> None:
+def test_no_command_adopts_except_by_following_the_chain(before, tmp_path) -> None:
     names = {name for name, app in get_commands().items() if app in OURS}
     assert {"chain_sync", "rebuild"} <= names
-    assert not [name for name in names if "adopt" in name or "policy" in name]
+    named = {name for name in names if "adopt" in name or "policy" in name}
+    assert named == {"simulate_policy"}
+    asked = tmp_path / "policy.json"
+    asked.write_text(json.dumps(changed_policy()))
+    with pytest.raises(CommandError, match="epoch 1"):
+        call_command("simulate_policy", str(asked), epoch=1)
     call_command("chain_sync", "--once")
     assert list(Adoption.objects.order_by("pk").values()) == before
 

@@ -7,7 +7,7 @@ from chain.models import Intent
 from contributions import policy
 from contributions.models import Adoption, Kind
 from contributions.policy_document import load_policy
-from governance import carry_out, propose, vote
+from governance import carry_out, proposal_templates, propose, vote
 from governance.models import Delegation, Power, Proposal, Support, Vote
 from governance.propose import Call
 from governance.state import State, power_wei, tally
@@ -21,9 +21,9 @@ AGAINST, FOR, ABSTAIN, SPLIT = Support.AGAINST, Support.FOR, Support.ABSTAIN, Su
 def draft(assembly):
     """A proposal to change the reward policy from epoch 2 on."""
     document = policy.register_document(changed_policy())
-    return propose.change_reward_policy(
-        document_hash=document.hash,
-        effective_epoch=2,
+    return proposal_templates.build(
+        template="reward_policy",
+        fields={"document_hash": document.hash, "effective_epoch": 2},
         title="Pay twice as much",
         body="Because the work is worth it.",
         proposer=assembly.holders[0].address,
