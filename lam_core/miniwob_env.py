@@ -78,6 +78,7 @@ class Episodes:
         except PlaywrightError as error:
             raise PageGone(str(error)) from error
         self.live.settle()
+        self.live.options["instruction"] = utterance
         return Goal(utterance)
 
     def observe(self) -> Observation:

@@ -56,10 +56,11 @@ def as_imported(dom) -> Observation:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_live_page_is_observed_as_its_demonstrations_are_imported(episodes, task):
     episodes.start(task, seed=3)
-    live = episodes.observe()
+    # What shapes are filled with is on the page, but not in the recordings.
+    live = [e.model_copy(update={"fill": None}) for e in episodes.observe().elements]
     imported = as_imported(episodes.live.page.evaluate("core.getDOMInfo()"))
-    assert len(live.elements) > 2
-    assert live.elements == imported.elements
+    assert len(live) > 2
+    assert tuple(live) == imported.elements
 
 
 def test_the_same_seed_gives_the_same_episode_and_another_seed_another(episodes):
@@ -77,7 +78,8 @@ def test_an_episode_done_right_is_rewarded_and_ends(episodes):
     field = index_of(observation, tag="input")
     assert episodes.perform(Action("type", target=field, text=text))
     filled = episodes.observe()
-    assert filled.elements[field].value is not None
+    start, end = filled.elements[field].value_at
+    assert goal.instruction[start:end] == text
     assert filled.elements[field].value != observation.elements[field].value
     assert not episodes.perform(Action("click", target=index_of(filled, id="subbtn")))
     assert episodes.reward() == 1

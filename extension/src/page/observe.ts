@@ -9,6 +9,7 @@
 import type { Element as Described, Frame, Observation, Page, State } from "../workflow";
 import { linesOf } from "./lines";
 import { patternOf } from "./pattern";
+import { findSpan } from "./spans";
 import { collapse, fieldKind, isTextField, nameOf, roleOf } from "./roles";
 
 const MAX_ELEMENTS = 5_000;
@@ -22,6 +23,8 @@ const MAX_PIXELS = 10_000_000;
 /** Rendered states of being pointed at, wherever jQuery UI and its likes put them. */
 const POINTER_CLASS = /hover|^ui-state-focus$|^ui-visual-focus$/;
 const MENU_ITEM = "ui-menu-item-wrapper";
+/** Shapes and glyphs of drawings. */
+const PAINTED = new Set(["circle", "ellipse", "path", "polygon", "polyline", "rect", "text", "tspan"]);
 
 export interface ObserveOptions {
   /** Takes what is private out of a text before it is kept. */
@@ -35,6 +38,10 @@ export interface ObserveOptions {
    * without a size, and take editable text for ordinary text.
    */
   demonstration?: boolean;
+  /** Where the values of fields are looked for, so that it can be said where they stand in it. */
+  instruction?: string;
+  /** Fields of which nothing but the place may be told. */
+  isPrivate?: (element: Element) => boolean;
 }
 
 export interface Observed {
@@ -62,6 +69,8 @@ interface Walk {
   ignore: string;
   limit: number;
   demonstration: boolean;
+  instruction: string;
+  isPrivate: (element: Element) => boolean;
   focused: Element | null;
 }
 
@@ -75,6 +84,8 @@ export function observe(options: ObserveOptions = {}): Observed {
     ignore: options.ignore ?? "",
     limit: options.limit ?? MAX_ELEMENTS,
     demonstration: options.demonstration ?? false,
+    instruction: options.instruction ?? "",
+    isPrivate: options.isPrivate ?? (() => false),
     focused: focusedElement(document),
   };
   const place = { parent: -1, depth: 0, frame: 0, shadow: false, x: scrollX, y: scrollY, color: "" };
@@ -169,34 +180,49 @@ function describe(
   place: Place,
   color: string,
 ): Described {
-  const tag = element.localName;
   const described: Described = {
     parent: place.parent,
-    tag: tag.slice(0, MAX_LABEL),
+    tag: element.localName.slice(0, MAX_LABEL),
     box: boxOf(box, place),
   };
-  const put = (values: Partial<Described>): Described => Object.assign(described, values);
-  if (tag === "input") put({ type: (element as HTMLInputElement).type });
   const role = roleOf(element).slice(0, MAX_LABEL);
-  if (role) put({ role });
-  const name = walk.redact(nameOf(element)).slice(0, MAX_TEXT);
-  if (name) put({ name });
-  const field = isField(walk, element);
-  const text = field ? "" : walk.redact(ownText(element)).slice(0, MAX_TEXT);
-  if (text) put({ text });
-  const id = walk.redact(element.id).slice(0, MAX_IDENTIFIER);
-  if (id) put({ id });
-  const classes = classesOf(element, walk.redact);
-  if (classes.length) put({ classes });
+  if (role) described.role = role;
+  if (place.frame) described.frame = place.frame;
+  if (place.shadow) described.shadow = true;
+  if (walk.isPrivate(element)) return { ...described, private: true };
+  addWords(walk, element, described);
   const states = statesOf(element, walk.focused);
-  if (states.length) put({ states });
-  if (field) put({ value: valueOf(element) });
-  if (color && color !== place.color) put({ color });
+  if (states.length) described.states = states;
+  if (color && color !== place.color) described.color = color;
   const background = colour(style.backgroundColor);
-  if (background) put({ background });
-  if (place.frame) put({ frame: place.frame });
-  if (place.shadow) put({ shadow: true });
+  if (background) described.background = background;
+  const fill = PAINTED.has(described.tag) ? colour(style.fill) : "";
+  if (fill) described.fill = fill;
   return described;
+}
+
+/** What a page says of an element in words: those of its author, never a value's. */
+function addWords(walk: Walk, element: Element, described: Described): void {
+  const field = isField(walk, element);
+  const put = (key: "name" | "text" | "id", text: string, most: number): void => {
+    const redacted = walk.redact(text).slice(0, most);
+    if (redacted) described[key] = redacted;
+  };
+  if (described.tag === "input") described.type = (element as HTMLInputElement).type;
+  put("name", nameOf(element), MAX_TEXT);
+  put("text", field ? "" : ownText(element), MAX_TEXT);
+  put("id", element.id, MAX_IDENTIFIER);
+  const classes = classesOf(element, walk.redact);
+  if (classes.length) described.classes = classes;
+  if (field) addValue(walk, element, described);
+}
+
+function addValue(walk: Walk, element: Element, described: Described): void {
+  const field = element as HTMLInputElement;
+  const value = fieldKind(element) === "editable" ? collapse(element.textContent ?? "") : field.value;
+  described.value = patternOf(value, field.type === "password");
+  const span = walk.instruction ? findSpan(value, walk.instruction) : null;
+  if (span?.transform === "none") described.value_at = [span.start, span.end];
 }
 
 function boxOf(box: DOMRect, place: Place): [number, number, number, number] {
@@ -212,7 +238,7 @@ function descend(walk: Walk, element: Element, place: Place): void {
     enterFrame(walk, element, frame, place);
     return;
   }
-  if (isField(walk, element)) return;
+  if (isField(walk, element) || walk.isPrivate(element)) return;
   const shadow = shadowRootOf(element);
   const inside = shadow ? { ...place, shadow: true } : place;
   const children = shadow ? [...shadow.childNodes] : childrenOf(element);
@@ -310,12 +336,6 @@ function isToggle(element: Element): boolean {
   return kind === "checkbox" || kind === "radio";
 }
 
-function valueOf(element: Element): Described["value"] {
-  const field = element as HTMLInputElement;
-  const value = fieldKind(element) === "editable" ? collapse(element.textContent ?? "") : field.value;
-  return patternOf(value, field.type === "password");
-}
-
 /** A colour as #rrggbb; "" for what is transparent or in another colour space. */
 export function colour(text: string): string {
   const match = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(text);
@@ -327,7 +347,7 @@ export function colour(text: string): string {
 function nameFields({ elements, nodes }: Walk): void {
   elements.forEach((described, index) => {
     const node = nodes[index];
-    if (described.name || !node || !("localName" in node)) return;
+    if (described.name || described.private || !node || !("localName" in node)) return;
     const kind = fieldKind(node);
     const name = kind === "checkbox" || kind === "radio" ? "" : textBefore(elements, index, node, kind);
     if (name) described.name = name;
