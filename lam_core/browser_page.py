@@ -77,6 +77,7 @@ class LivePage:
         self.options = options
         page.set_default_timeout(LOAD_LIMIT_MS)
         self._script = _SCRIPT.read_text()
+        page.on("popup", self._follow)
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it has settled. Raises PageGone when it can't be loaded."""
@@ -126,6 +127,22 @@ class LivePage:
             gone = "closed" in str(error) or "crashed" in str(error)
             raise (PageGone if gone else ActionError)(_first_line(error)) from error
 
+    def risk(self, action: Action) -> str:
+        """What the action would do for good: pay, delete, send or submit; "" for nothing."""
+        if action.kind == "click":
+            return str(self.call("actionModel.risk('click', argument)", action.target))
+        if action.kind == "press" and action.key in (NamedKey.ENTER, NamedKey.SPACE):
+            kind = "enter" if action.key is NamedKey.ENTER else "click"
+            return str(self.call(f"actionModel.risk('{kind}', argument)", action.target))
+        return ""
+
+    def picture(self) -> bytes:
+        """A PNG of what the window shows. Raises PageGone."""
+        try:
+            return self.page.screenshot(animations="disabled", caret="initial")
+        except PlaywrightError as error:
+            raise PageGone(_first_line(error)) from error
+
     def place(self, index: int, offset: tuple[int, int] | None = None) -> tuple[float, float]:
         """Where to press an element, in CSS pixels of the window, after bringing it into view."""
         place = self.call("actionModel.place(...argument)", [index, offset])
@@ -134,6 +151,12 @@ class LivePage:
         if place["covered"]:
             raise TargetCovered(place["covered"])
         return place["x"], place["y"]
+
+    def _follow(self, page: Page) -> None:
+        """A window that an action opened is where the task goes on."""
+        self.page = page
+        page.set_default_timeout(LOAD_LIMIT_MS)
+        page.on("popup", self._follow)
 
     def _ready(self) -> str:
         return "if (!window.actionModel) throw new Error('actionModel is not ready');"

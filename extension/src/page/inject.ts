@@ -5,6 +5,7 @@
 
 import { choose, isConnected, isEmpty, placeOf, scrollBy, type Choice, type Place } from "./live";
 import { focusedElement, observe, type Observed, type ObserveOptions } from "./observe";
+import { riskOfEnter, riskOfPressing, type Risk } from "./risk";
 import { fieldKind } from "./roles";
 import { settle } from "./settle";
 
@@ -58,6 +59,13 @@ const driver = {
   isEmpty(index: number): boolean {
     const found = element(index);
     return found !== null && isEmpty(found);
+  },
+
+  /** What pressing an element, or Enter on it (on the focus for null), would do for good. */
+  risk(action: "click" | "enter", index: number | null): Risk {
+    const found = index === null ? focusedElement(document) : element(index);
+    if (!found) return "";
+    return action === "click" ? riskOfPressing(found) : riskOfEnter(found);
   },
 
   /** Choose an option by its label, or the option itself. */
