@@ -10,6 +10,7 @@ from accounts.models import (
     Consent,
     Invite,
     InviteRedemption,
+    Pairing,
     Referral,
     User,
     WaitlistEntry,
@@ -52,6 +53,15 @@ class WalletAdmin(ReadOnlyAdmin):
     list_display = ("address", "user", "is_primary", "added_at")
     list_select_related = ("user",)
     search_fields = ("address",)
+
+
+@admin.register(Pairing)
+class PairingAdmin(ReadOnlyAdmin):
+    """Devices that asked to be paired; never the code's digest."""
+
+    list_display = ("label", "user", "agreed_at", "used_at")
+    list_select_related = ("user",)
+    exclude = ("code_digest",)
 
 
 @admin.register(ApiToken)

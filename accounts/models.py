@@ -140,6 +140,35 @@ class ApiToken(models.Model):
         return f"{self.label or 'token'} of {self.user_id}"
 
 
+class Pairing(models.Model):
+    """A person's agreement that a device gets a token; the code is here as a digest only."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="pairings")
+    code_digest = models.CharField(max_length=64, unique=True)
+    challenge = models.CharField(max_length=43)
+    label = models.CharField(max_length=80)
+    agreed_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(code_digest__regex=r"^[0-9a-f]{64}$"), name="pairing_digest_format"
+            ),
+            models.CheckConstraint(
+                condition=Q(challenge__regex=r"^[A-Za-z0-9_-]{43}$"),
+                name="pairing_challenge_format",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("agreed_at")), name="pairing_expires_after_agreement"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} of {self.user_id}"
+
+
 def new_invite_code() -> str:
     """A code that can't be guessed: 96 random bits."""
     return secrets.token_urlsafe(12)

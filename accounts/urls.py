@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import api
+from accounts import api, pairing_api
 
 urlpatterns = [
     path("auth/nonce", api.NonceView.as_view(), name="auth-nonce"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("me", api.MeView.as_view(), name="me"),
     path("tokens", api.TokensView.as_view(), name="tokens"),
     path("tokens/<int:token_id>", api.TokenView.as_view(), name="token"),
+    path("pairings", pairing_api.PairingsView.as_view(), name="pairings"),
+    path("pairings/exchange", pairing_api.ExchangeView.as_view(), name="pairings-exchange"),
     path("consents", api.ConsentsView.as_view(), name="consents"),
     path("consents/<slug:scope>", api.ConsentView.as_view(), name="consent"),
     path("invites", api.InvitesView.as_view(), name="invites"),

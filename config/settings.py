@@ -123,6 +123,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
     },
     "sweep-nonces": {"task": "accounts.tasks.sweep_nonces", "schedule": 3_600.0},
+    "sweep-pairings": {"task": "accounts.tasks.sweep_pairings", "schedule": 3_600.0},
     "sweep-keys": {"task": "contributions.tasks.sweep_keys", "schedule": 3_600.0},
 }
 # The scheduler closes and opens epochs by the clock; off while an operator does it by hand.

@@ -1,8 +1,8 @@
-"""Routes of workflows and the export, under /api/v1/."""
+"""Routes of workflows, the blocked sites and the export, under /api/v1/."""
 
 from django.urls import path
 
-from contributions import api
+from contributions import api, blocklist_api
 
 urlpatterns = [
     path("workflows", api.WorkflowsView.as_view(), name="workflows"),
@@ -12,5 +12,6 @@ urlpatterns = [
         api.WorkflowContentView.as_view(),
         name="workflow-content",
     ),
+    path("blocklist", blocklist_api.BlocklistView.as_view(), name="blocklist"),
     path("export", api.ExportView.as_view(), name="export"),
 ]

@@ -3,7 +3,7 @@
 from django.urls import path
 
 import governance.urls  # noqa: F401  registers the converter uint256
-from web.views import automations, epochs, people, points, proposals, work
+from web.views import automations, devices, epochs, people, points, proposals, work
 
 app_name = "web"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("sign-in", people.sign_in, name="sign-in"),
     path("consent", people.consents, name="consent"),
     path("invites", people.invitations, name="invites"),
+    path("pair", devices.pair, name="pair"),
+    path("pair/done", devices.paired, name="paired"),
+    path("devices", devices.devices, name="devices"),
     path("chain-status", people.chain_status, name="chain-status"),
     path("work", work.work, name="work"),
     path("points", points.points, name="points"),

@@ -28,6 +28,22 @@ export async function joinWaitlist(run: Run): Promise<void> {
   run.say("You are on the list. We write to you once, when there is room.");
 }
 
+/** Let a device send work; only the device that asked can use the code at the next address. */
+export async function pair(run: Run): Promise<void> {
+  const challenge = attribute(run.form, "challenge");
+  const { code } = await api<{ code: string }>("POST", "pairings", {
+    challenge,
+    label: value(run, "label"),
+  });
+  location.replace(`${attribute(run.form, "next")}#code=${code}`);
+}
+
+/** End what a device may do. */
+export async function revokeDevice({ form }: Run): Promise<void> {
+  await api("DELETE", `tokens/${attribute(form, "token")}`);
+  location.reload();
+}
+
 /** Take a workflow back: its key is destroyed, its content is gone for good. */
 export async function withdrawWorkflow({ form, say }: Run): Promise<void> {
   say("Deleting…");

@@ -14,6 +14,8 @@ wire({
   "create-invite": account.createInvite,
   "give-consent": account.giveConsent,
   "withdraw-consent": account.withdrawConsent,
+  pair: account.pair,
+  "revoke-device": account.revokeDevice,
   "withdraw-workflow": account.withdrawWorkflow,
   "publish-automation": account.publishAutomation,
   "use-automation": account.useAutomation,

@@ -43,13 +43,13 @@ def chain_status(request: HttpRequest) -> JsonResponse:
     return JsonResponse(status)
 
 
-def next_page(request: HttpRequest) -> str:
-    """Where to go after signing in: a page of this site, else the consent page."""
+def next_page(request: HttpRequest, default: str = "web:consent") -> str:
+    """Where to go afterwards: a page of this site, else the default one."""
     wanted = request.GET.get("next", "")
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
-    return wanted if safe else reverse("web:consent")
+    return wanted if safe else reverse(default)
 
 
 @require_safe
@@ -76,7 +76,9 @@ def consents(request: HttpRequest) -> HttpResponse:
         }
         for scope, text in consent.TEXTS.items()
     ]
-    return render(request, "web/consent.html", {"texts": texts, "next": reverse("web:work")})
+    return render(
+        request, "web/consent.html", {"texts": texts, "next": next_page(request, "web:work")}
+    )
 
 
 @require_safe
