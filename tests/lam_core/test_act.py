@@ -123,7 +123,7 @@ def test_targets_in_shadow_roots_and_frames_are_pressed(open_page):
         <script>
           const root = document.getElementById('host').attachShadow({ mode: 'open' });
           root.innerHTML = '<button>Deep</button>';
-          root.querySelector('button').onclick = () => document.title += 'deep, ';
+          root.querySelector('button').onclick = () => document.title += 'deep,';
           const inner = document.querySelector('iframe').contentDocument;
           inner.body.innerHTML = '<p style="height:500px"></p><button>Framed</button>';
           inner.querySelector('button').onclick = () => document.title += 'framed';
@@ -131,7 +131,7 @@ def test_targets_in_shadow_roots_and_frames_are_pressed(open_page):
     )
     outcome = run(live, click("Deep"), click("Framed"))
     assert outcome.finished, outcome.detail
-    assert live.page.title() == "deep, framed"
+    assert live.page.title() == "deep,framed"
 
 
 @pytest.mark.parametrize(
