@@ -1,6 +1,6 @@
 """The API of recorded work: submit, list, look into, withdraw, export."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -11,20 +11,30 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import exceptions, serializers, status
+from rest_framework import exceptions, status
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api import ChainAway, Conflict, user_of
+from accounts.api import ChainAway, user_of
 from accounts.consent import ConsentMissing
 from accounts.permissions import CanContribute, CanRead
 from chain.rpc import ChainUnavailable
-from contributions import export, keys, sealing, submit, withdraw
-from contributions.models import State, Verdict, Workflow
+from contributions import export, keys, refusals, sealing, submit, withdraw
+from contributions.envelope import EnvelopeError, json_of
+from contributions.models import State, Workflow
 from contributions.parsers import EnvelopeParser
+from contributions.serializers import (
+    BatchResultSerializer,
+    BatchSerializer,
+    EnvelopeSerializer,
+    WorkflowFilterSerializer,
+    WorkflowPageSerializer,
+    WorkflowSerializer,
+)
+from lam_core.schema import MAX_BATCH
 
 
 class Unreadable(exceptions.APIException):
@@ -33,66 +43,6 @@ class Unreadable(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "missing_key"
     default_detail = "The key of this workflow is not in the key store."
-
-
-class VerdictSerializer(serializers.ModelSerializer[Verdict]):
-    """What the verifier said, and why."""
-
-    class Meta:
-        model = Verdict
-        fields = (
-            "accepted",
-            "reasons",
-            "verified_actions",
-            "score",
-            "goal",
-            "demo",
-            "release_hash",
-            "assessed_at",
-        )
-
-
-class WorkflowSerializer(serializers.ModelSerializer[Workflow]):
-    """A workflow without its content. `attested` is an operator's word on the outcome."""
-
-    verdict = VerdictSerializer(read_only=True, allow_null=True, default=None)
-    withdrawn_at = serializers.DateTimeField(
-        source="withdrawal.requested_at", read_only=True, allow_null=True, default=None
-    )
-
-    class Meta:
-        model = Workflow
-        fields = (
-            "id",
-            "state",
-            "task",
-            "source",
-            "site",
-            "received_at",
-            "body_digest",
-            "body_bytes",
-            "steps",
-            "actions",
-            "attested",
-            "attested_by",
-            "verdict",
-            "withdrawn_at",
-        )
-
-
-class AttestationSerializer(serializers.Serializer[Any]):
-    """An operator's EIP-712 signature over id, digest and outcome of an imported recording."""
-
-    success = serializers.BooleanField()
-    operator = serializers.CharField()
-    signature = serializers.CharField()
-
-
-class EnvelopeSerializer(serializers.Serializer[Any]):
-    """A workflow (see the published JSON Schema) and, from an operator, its attestation."""
-
-    workflow = serializers.DictField()
-    attestation = AttestationSerializer(required=False)
 
 
 class WorkflowPages(CursorPagination):
@@ -113,24 +63,6 @@ class WorkflowPages(CursorPagination):
             raise exceptions.NotFound(self.invalid_cursor_message) from None
 
 
-class WorkflowPageSerializer(serializers.Serializer[Any]):
-    """A page of workflows with the addresses of its neighbours."""
-
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
-    results = WorkflowSerializer(many=True)
-
-
-class WorkflowFilterSerializer(serializers.Serializer[Any]):
-    """What to list."""
-
-    state = serializers.ChoiceField(choices=State.choices, required=False)
-    task = serializers.CharField(max_length=120, required=False)
-    source = serializers.CharField(  # type: ignore[assignment]
-        max_length=32, required=False
-    )
-
-
 def own(request: Request) -> QuerySet[Workflow]:
     """The signed-in person's workflows with all that is shown of them, without the content."""
     return (
@@ -146,25 +78,6 @@ def own_or_404(rows: QuerySet[Workflow], workflow_id: UUID) -> Workflow:
     if row is None:
         raise exceptions.NotFound("There is no such workflow of yours.")
     return row
-
-
-def nested(path: str, message: str) -> dict[str, Any]:
-    """An error detail whose problem document points at `path`, given as `a.b[0].c`."""
-    detail: Any = [message]
-    for part in reversed(path.replace("[", ".").replace("]", "").split(".")):
-        detail = {part: detail} if part else detail
-    return detail if isinstance(detail, dict) else {"body": detail}
-
-
-def merged(details: list[dict[str, Any]]) -> dict[str, Any]:
-    """Nested details as one."""
-    result: dict[str, Any] = {}
-    for detail in details:
-        for name, inner in detail.items():
-            known = result.get(name)
-            both = isinstance(known, dict) and isinstance(inner, dict)
-            result[name] = merged([known, inner]) if both else inner  # type: ignore[list-item]
-    return result
 
 
 class WorkflowsView(APIView):
@@ -213,23 +126,76 @@ class WorkflowsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Submit a workflow."""
-        try:
-            envelope = cast(bytes, request.data)
-            row, created = submit.submit(contributor=user_of(request), envelope=envelope)
-        except ConsentMissing as error:
-            raise exceptions.PermissionDenied(str(error), code="consent_missing") from None
-        except submit.EnvelopeError as error:
-            details = [nested(path, message) for path, message in error.errors]
-            raise exceptions.ValidationError(merged(details), code=error.code) from None
-        except ChainUnavailable as error:
-            raise ChainAway from error
-        except submit.Conflict as error:
-            raise Conflict(str(error)) from None
+        (result,) = submitted(request, [request.data])
+        if isinstance(result, Exception):
+            raise refusals.of(result)
+        row, created = result
         if not created:
             return Response(WorkflowSerializer(own(request).get(pk=row.pk)).data)
         for name in ("verdict", "withdrawal"):  # a new row has neither: no need to look
             Workflow._meta.get_field(name).set_cached_value(row, None)  # type: ignore[union-attr]
         return Response(WorkflowSerializer(row).data, status.HTTP_201_CREATED)
+
+
+class WorkflowBatchView(APIView):
+    """Anyone with an account and consent; token scope "contribute"."""
+
+    permission_classes = (CanContribute,)
+
+    def get_parsers(self) -> list[Any]:
+        """The envelopes are parsed by the schema."""
+        return [EnvelopeParser()]
+
+    @extend_schema(
+        operation_id="submit_workflows",
+        description=(
+            'Anyone with an account and the consent "contribute"; token scope "contribute". '
+            f"Up to {MAX_BATCH} envelopes in one body, which may be gzip. Each has its "
+            "own result, and one that is refused stops no other. Again is harmless."
+        ),
+        request=BatchSerializer,
+        responses={200: BatchResultSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Submit several workflows."""
+        results = submitted(request, enveloped(cast(bytes, request.data)))
+        return Response({"results": [self._item(each) for each in results]})
+
+    def _item(self, result: submit.Result) -> dict[str, Any]:
+        """The result as the API shows it; a refusal is the problem it would have been alone."""
+        if isinstance(result, Exception):
+            handler = self.get_exception_handler()
+            answer = handler(refusals.of(result), self.get_exception_handler_context())
+            assert answer is not None
+            return {"status": answer.status_code, "id": None, "problem": answer.data}
+        row, created = result
+        code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
+        return {"status": code, "id": row.pk, "problem": None}
+
+
+def enveloped(body: bytes) -> list[dict[str, Any]]:
+    """The envelopes of a batch. Raises ValidationError."""
+    try:
+        document = json_of(body)
+    except EnvelopeError as error:
+        raise refusals.of(error) from None
+    envelopes = document.get("workflows") if isinstance(document, dict) else None
+    if not isinstance(envelopes, list) or not 1 <= len(envelopes) <= MAX_BATCH:
+        message = f"Must be a list of 1 to {MAX_BATCH} envelopes."
+        raise exceptions.ValidationError({"workflows": [message]})
+    if unknown := set(document) - {"workflows"}:
+        raise exceptions.ValidationError({min(unknown): ["Unknown field."]})
+    return envelopes
+
+
+def submitted(request: Request, envelopes: Sequence[Any]) -> list[submit.Result]:
+    """What became of each envelope. Raises PermissionDenied without consent, ChainAway."""
+    try:
+        return submit.submit_many(contributor=user_of(request), envelopes=envelopes)
+    except ConsentMissing as error:
+        raise exceptions.PermissionDenied(str(error), code="consent_missing") from None
+    except ChainUnavailable as error:
+        raise ChainAway from error
 
 
 class WorkflowView(APIView):

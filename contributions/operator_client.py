@@ -2,7 +2,8 @@
 
 import gzip
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,10 +15,12 @@ from eth_account.signers.local import LocalAccount
 
 from accounts import siwe
 from contributions.attestation import typed_data
-from lam_core.schema import Workflow
+from lam_core.schema import MAX_BATCH, Workflow, body_digest
 
 ATTEMPTS = 6
 GZIP_FROM_BYTES = 256 * 1024
+# A request of several workflows is no larger, unless one of them is.
+BATCH_BYTES = 4 * 1024 * 1024
 MESSAGE_LIFETIME = timedelta(minutes=5)
 CONSENT_SCOPE = "contribute"
 
@@ -42,11 +45,12 @@ class Refused(RuntimeError):
 def _refusal(response: httpx.Response) -> Refused:
     problem = _problem(response)
     errors = problem.get("errors") or [{}]
-    code = errors[0].get("code") or problem.get("type", "").rpartition(":")[2]
     detail = errors[0].get("detail") or problem.get("detail") or response.text[:200]
     where = response.request.url.path
     return Refused(
-        f"{where} answered {response.status_code}: {detail}", response.status_code, str(code)
+        f"{where} answered {response.status_code}: {detail}",
+        response.status_code,
+        _reason(problem),
     )
 
 
@@ -56,6 +60,40 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A workflow's envelope, ready to be sent."""
+
+    id: UUID
+    envelope: bytes = field(repr=False)
+
+
+def batches(sent: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    """Parts that one request takes, in order."""
+    part: list[Prepared] = []
+    size = 0
+    for each in sent:
+        if part and (len(part) == MAX_BATCH or size + len(each.envelope) > BATCH_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(each)
+        size += len(each.envelope)
+    if part:
+        yield part
+
+
+def _outcome(item: dict[str, Any]) -> str:
+    if item["problem"] is None:
+        return "created" if item["status"] == httpx.codes.CREATED else "duplicate"
+    return _reason(item["problem"]) or str(item["status"])
+
+
+def _reason(problem: dict[str, Any]) -> str:
+    """The code of a problem: the first field's, else its own."""
+    errors = problem.get("errors") or [{}]
+    return str(errors[0].get("code") or problem.get("type", "").rpartition(":")[2])
 
 
 @dataclass
@@ -114,27 +152,30 @@ class OperatorClient:
             url = page["next"]
         return found
 
-    def submit(self, workflow: Workflow, attestation: dict[str, Any] | None) -> bool:
-        """Send a workflow; whether it was new. Raises Refused."""
-        parts = [b'{"workflow":', workflow.to_json()]
-        if attestation is not None:
-            parts += [b',"attestation":', orjson.dumps(attestation)]
-        body = b"".join([*parts, b"}"])
-        return self.call("POST", "workflows", body).status_code == httpx.codes.CREATED
+    def submit(self, sent: Sequence[Prepared]) -> list[str]:
+        """Send workflows in as few requests as they fit; "created", "duplicate" or, for what is
+        refused, the reason, in their order. Raises Refused when the service refuses all."""
+        return [outcome for part in batches(sent) for outcome in self._submit(part)]
 
-    def attest(
-        self, operator: LocalAccount, workflow: Workflow, *, success: bool
-    ) -> dict[str, Any]:
-        """The operator's signed word on the outcome."""
+    def _submit(self, part: Sequence[Prepared]) -> list[str]:
+        body = b'{"workflows":[' + b",".join(each.envelope for each in part) + b"]}"
+        answer = orjson.loads(self.call("POST", "workflows/batch", body).content)
+        return [_outcome(item) for item in answer["results"]]
+
+    def prepare(self, operator: LocalAccount, workflow: Workflow, *, success: bool) -> Prepared:
+        """A workflow with the operator's signed word on its outcome, ready to be sent."""
+        body = workflow.to_json()
         message = typed_data(
             chain_id=self.chain_id,
             workflow_id=str(workflow.id),
-            digest=workflow.digest(),
+            digest=body_digest(body),
             success=success,
         )
         signed = operator.sign_message(encode_typed_data(full_message=message))
         signature = "0x" + signed.signature.hex()
-        return {"success": success, "operator": operator.address, "signature": signature}
+        attestation = {"success": success, "operator": operator.address, "signature": signature}
+        parts = [b'{"workflow":', body, b',"attestation":', orjson.dumps(attestation), b"}"]
+        return Prepared(workflow.id, b"".join(parts))
 
     def call(self, method: str, path: str, body: bytes = b"") -> httpx.Response:
         """Any request of the API, tried again while the service is away. Raises Refused."""

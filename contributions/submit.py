@@ -1,144 +1,149 @@
-"""Taking in recorded work."""
+"""Taking in recorded work, one workflow or several at once."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 import celery
-import orjson
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from kombu.exceptions import OperationalError
 
 from accounts import consent
 from accounts.models import ConsentScope, User
-from contributions import attestation, blocklist, keys, sealing
+from contributions import blocklist, keys, sealing
+from contributions.envelope import Envelope, EnvelopeError, read
 from contributions.models import State, Workflow
-from lam_core import schema
 from lam_core.meaning import meaningful_steps
 from lam_core.trace import shape_key
 
 logger = logging.getLogger(__name__)
 
 
-class EnvelopeError(ValueError):
-    """The envelope is not acceptable; `errors` are (path, message), paths from its root."""
-
-    code = "invalid"
-
-    def __init__(self, errors: list[tuple[str, str]], code: str = "invalid") -> None:
-        self.errors = errors
-        self.code = code
-        super().__init__("; ".join(f"{path}: {message}" for path, message in errors))
-
-
 class Conflict(Exception):
     """The workflow's id is taken: by other content, another contributor, or a withdrawn one."""
 
 
-def submit(*, contributor: User, envelope: bytes) -> tuple[Workflow, bool]:
+Taken = tuple[Workflow, bool]
+"""A stored workflow and whether it is new."""
+Result = Taken | EnvelopeError | Conflict
+
+
+def submit(*, contributor: User, envelope: bytes) -> Taken:
     """Store a workflow once; (row, whether it is new). The same one again is harmless.
 
-    `envelope` is JSON: {"workflow": …, "attestation": {"success", "operator", "signature"}?}.
     Raises ConsentMissing, EnvelopeError, Conflict. Verification is queued when the row commits.
     """
+    (result,) = submit_many(contributor=contributor, envelopes=[envelope])
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def submit_many(*, contributor: User, envelopes: Iterable[bytes | dict[str, Any]]) -> list[Result]:
+    """As `submit` for several: what came of each, in order; one that is refused stops no other.
+
+    The keys go to disk together and the rows into one transaction, so a dozen cost little more
+    than one. Raises ConsentMissing.
+    """
     consent.require(contributor, ConsentScope.CONTRIBUTE)
-    workflow, attested = _read(envelope)
-    _check_admissible(workflow)
-    digest = workflow.digest()
-    if known := Workflow.objects.defer("ciphertext", "evidence").filter(pk=workflow.id).first():
-        return _same(known, contributor, digest), False
-    success, operator = _attested(workflow, digest, attested)
-    body = workflow.to_json()
-    key = keys.create(contributor_id=contributor.pk, workflow_id=workflow.id)
-    row = Workflow(
+    opened = [_opened(each) for each in envelopes]
+    sound = [each for each in opened if isinstance(each, Envelope)]
+    stored = iter(_store(contributor, sound))
+    return [next(stored) if isinstance(each, Envelope) else each for each in opened]
+
+
+def _opened(envelope: bytes | dict[str, Any]) -> Envelope | EnvelopeError:
+    try:
+        return read(envelope)
+    except EnvelopeError as error:
+        return error
+
+
+def _store(contributor: User, envelopes: Sequence[Envelope]) -> list[Result]:
+    """The result of each, in order. Of two with one id the first is stored."""
+    ids = [each.workflow.id for each in envelopes]
+    known = _known(ids)
+    new = {each.workflow.id: each for each in reversed(envelopes) if each.workflow.id not in known}
+    rows = {row.pk: row for row in _rows(contributor, list(new.values()))}
+    if not _inserted(list(rows.values())):
+        # The same id was stored a moment ago: whatever is there now is known.
+        if len(envelopes) > 1:
+            return [result for each in envelopes for result in _store(contributor, [each])]
+        known, new = _known(ids), {}
+    results: list[Result] = []
+    for each in envelopes:
+        if new.get(each.workflow.id) is each:
+            results.append((rows[each.workflow.id], True))
+        else:
+            row = known.get(each.workflow.id) or rows[each.workflow.id]
+            results.append(_same(row, contributor, each.digest))
+    return results
+
+
+def _known(ids: Sequence[UUID]) -> dict[UUID, Workflow]:
+    return Workflow.objects.defer("ciphertext", "evidence").in_bulk(ids)
+
+
+def _same(known: Workflow, contributor: User, digest: str) -> Taken | Conflict:
+    if known.contributor_id != contributor.pk:
+        return Conflict("A workflow with this id exists.")
+    if known.state == State.WITHDRAWN:
+        return Conflict("This workflow was withdrawn; record it anew to send it again.")
+    if known.body_digest != digest:
+        return Conflict("A workflow with this id and other content exists.")
+    return known, False
+
+
+def _rows(contributor: User, envelopes: Sequence[Envelope]) -> list[Workflow]:
+    """Encrypted rows, not stored yet; their keys are on disk."""
+    if not envelopes:
+        return []
+    made = keys.create_many(
+        contributor_id=contributor.pk, workflow_ids=[each.workflow.id for each in envelopes]
+    )
+    return [_row(contributor, each, made[each.workflow.id]) for each in envelopes]
+
+
+def _row(contributor: User, envelope: Envelope, key: bytes) -> Workflow:
+    workflow = envelope.workflow
+    return Workflow(
         id=workflow.id,
         contributor=contributor,
         task=workflow.task.name,
         source=workflow.source,
         site=next(iter(blocklist.hosts(workflow)), ""),
         shape_key=shape_key(workflow),
-        body_digest=digest,
-        body_bytes=len(body),
+        body_digest=envelope.digest,
+        body_bytes=len(envelope.body),
         steps=len(workflow.steps),
         actions=len(meaningful_steps(workflow)),
-        attested=success,
-        attested_by=operator,
-        ciphertext=sealing.seal(body, key=key, workflow_id=workflow.id),
+        attested=envelope.success,
+        attested_by=envelope.operator,
+        ciphertext=sealing.seal(envelope.body, key=key, workflow_id=workflow.id),
     )
-    return _store(row)
 
 
-def _read(envelope: bytes) -> tuple[schema.Workflow, dict[str, Any] | None]:
-    try:
-        document = orjson.loads(envelope)
-    except orjson.JSONDecodeError as error:
-        raise EnvelopeError([("", f"Not JSON: {error}.")], "not_json") from None
-    if not isinstance(document, dict) or not isinstance(document.get("workflow"), dict):
-        raise EnvelopeError([("workflow", "Must be an object.")])
-    unknown = set(document) - {"workflow", "attestation"}
-    if unknown:
-        raise EnvelopeError([(name, "Unknown field.") for name in sorted(unknown)])
-    attested = document.get("attestation")
-    if attested is not None and not isinstance(attested, dict):
-        raise EnvelopeError([("attestation", "Must be an object.")])
-    try:
-        return schema.parse_workflow(document["workflow"]), attested
-    except schema.SchemaError as error:
-        named = [(f"workflow.{path}".rstrip("."), message) for path, message in error.errors]
-        raise EnvelopeError(named, "schema") from None
-
-
-def _check_admissible(workflow: schema.Workflow) -> None:
-    if workflow.source == schema.Source.SAMPLE and not settings.ALLOW_SAMPLES:
-        raise EnvelopeError(
-            [("workflow.source", "Samples are not accepted here.")], "samples_refused"
-        )
-    try:
-        blocklist.check(workflow)
-    except blocklist.Blocked as error:
-        raise EnvelopeError([("workflow.observations", str(error))], "blocked_site") from None
-    except blocklist.BadOrigin as error:
-        raise EnvelopeError([("workflow.observations", str(error))], "bad_origin") from None
-
-
-def _attested(
-    workflow: schema.Workflow, digest: str, attested: dict[str, Any] | None
-) -> tuple[bool | None, str]:
-    if attested is None:
-        return None, ""
-    try:
-        return attestation.check(workflow, digest, attested)
-    except attestation.AttestationError as error:
-        raise EnvelopeError([(f"attestation.{error.field}", str(error))], "attestation") from None
-
-
-def _same(known: Workflow, contributor: User, digest: str) -> Workflow:
-    if known.contributor_id != contributor.pk:
-        raise Conflict("A workflow with this id exists.")
-    if known.state == State.WITHDRAWN:
-        raise Conflict("This workflow was withdrawn; record it anew to send it again.")
-    if known.body_digest != digest:
-        raise Conflict("A workflow with this id and other content exists.")
-    return known
-
-
-def _store(row: Workflow) -> tuple[Workflow, bool]:
+def _inserted(rows: Sequence[Workflow]) -> bool:
+    """Insert all rows; False, and none is, when one of the ids is taken."""
+    if not rows:
+        return True
+    ids = [str(row.pk) for row in rows]
     try:
         with transaction.atomic():
-            row.save(force_insert=True)
-            transaction.on_commit(lambda: _queue(row.pk))
-    except IntegrityError:  # the same id was stored a moment ago
-        known = Workflow.objects.filter(pk=row.pk).first()
-        if known is None:
+            Workflow.objects.bulk_create(rows)
+            transaction.on_commit(lambda: _queue(ids))
+    except IntegrityError:
+        if not Workflow.objects.filter(pk__in=ids).exists():
             raise
-        return _same(known, row.contributor, row.body_digest), False
-    return row, True
+        return False
+    return True
 
 
-def _queue(workflow_id: UUID) -> None:
+def _queue(ids: list[str]) -> None:
     # Without a broker the work is not lost: the scheduler finds submitted workflows by their state.
     try:
-        celery.current_app.send_task(settings.SETTLE_TASK, args=[str(workflow_id)], retry=False)
+        celery.current_app.send_task(settings.SETTLE_TASK, args=ids, retry=False)
     except OperationalError as error:
-        logger.warning("Workflow %s is not queued, the scheduler will: %s", workflow_id, error)
+        logger.warning("%s are not queued, the scheduler will: %s", ", ".join(ids), error)

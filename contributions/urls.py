@@ -6,6 +6,7 @@ from contributions import api, blocklist_api
 
 urlpatterns = [
     path("workflows", api.WorkflowsView.as_view(), name="workflows"),
+    path("workflows/batch", api.WorkflowBatchView.as_view(), name="workflow-batch"),
     path("workflows/<uuid:workflow_id>", api.WorkflowView.as_view(), name="workflow"),
     path(
         "workflows/<uuid:workflow_id>/content",

@@ -1,12 +1,12 @@
 """Verdicts on recorded work.
 
-Locks: the workflow's row first (with whatever the caller takes after it), then an advisory lock per
-shape, so that of two alike recordings verified at once the second sees the first. Both are held
-until the caller's transaction ends.
+Locks: the workflows' rows first, in the order of their ids (with whatever the caller takes after
+them), then an advisory lock per shape, so that of two alike recordings verified at once the second
+sees the first. Both are held until the caller's transaction ends.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -33,61 +33,104 @@ def assess(workflow: Workflow, *, release: verifier.Release) -> Verdict:
     verdict and, when accepted, evidence; sets the workflow's state. A verdict that exists is
     returned as it is. Raises AlreadyWithdrawn, MissingKey, CannotOpen.
     """
+    return assess_many([workflow], release=release)[workflow.pk]
+
+
+def assess_many(workflows: Sequence[Workflow], *, release: verifier.Release) -> dict[UUID, Verdict]:
+    """As `assess` for several workflows, each compared with those before it; verdicts by id."""
     with transaction.atomic():
-        row = Workflow.objects.select_for_update().get(pk=workflow.pk)
+        rows = _locked(workflows)
+        verdicts = Verdict.objects.in_bulk([row.pk for row in rows])
+        waiting = [row for row in rows if row.pk not in verdicts]
+        _lock_shapes({row.shape_key for row in waiting})
+        found = keys.read_many((row.contributor_id, row.pk) for row in waiting)
+        histories: dict[str, list[verifier.Trace]] = {}
+        for row in waiting:
+            if row.pk not in found:
+                raise keys.MissingKey(row.pk)
+            if row.shape_key not in histories:
+                histories[row.shape_key] = _history(row.shape_key)
+            history = histories[row.shape_key]
+            verdicts[row.pk] = _judge(row, found[row.pk], history, release)
+        Verdict.objects.bulk_create(verdicts[row.pk] for row in waiting)
+        if waiting:
+            Workflow.objects.bulk_update(waiting, ["state", "evidence"])
+    states = {row.pk: row.state for row in rows}
+    for workflow in workflows:
+        workflow.state = states[workflow.pk]
+    return verdicts
+
+
+def _locked(workflows: Sequence[Workflow]) -> list[Workflow]:
+    """The rows with their content, in the order of their arrival. Raises AlreadyWithdrawn."""
+    wanted = [workflow.pk for workflow in workflows]
+    rows = list(Workflow.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))
+    for row in rows:
         if row.state == State.WITHDRAWN:
             raise AlreadyWithdrawn(f"Workflow {row.pk} was withdrawn.")
-        if known := Verdict.objects.filter(workflow=row).first():
-            return known
-        _lock_shape(row.shape_key)
-        key = keys.read(contributor_id=row.contributor_id, workflow_id=row.pk)
-        body = _body(row, key)
-        judged = verifier.assess(body, _history(row), release)
-        verdict = _store(row, judged)
-        evidence = verifier.trace(body).to_bytes() if judged.accepted else b""
-        _settle_state(row, judged, key, evidence)
-    workflow.state = row.state
-    return verdict
+    return sorted(rows, key=lambda row: (row.received_at, row.pk))
 
 
-def _lock_shape(shape: str) -> None:
-    number = int.from_bytes(hashlib.sha256(shape.encode()).digest()[:4], "big", signed=True)
+def _lock_shapes(shapes: Iterable[str]) -> None:
+    digests = {hashlib.sha256(shape.encode()).digest()[:4] for shape in shapes}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SHAPE_LOCK, number])
+        for number in sorted(int.from_bytes(each, "big", signed=True) for each in digests):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SHAPE_LOCK, number])
+
+
+def _judge(
+    row: Workflow, key: bytes, history: list[verifier.Trace], release: verifier.Release
+) -> Verdict:
+    """The verdict, not stored yet; the row gets its state and evidence, the history its trace."""
+    body = _body(row, key)
+    judged = verifier.assess(body, verifier.History(history, _attestation(row)), release)
+    if judged.accepted:
+        trace = verifier.trace(body)
+        row.state = State.ACCEPTED
+        row.evidence = sealing.seal(
+            trace.to_bytes(), key=key, workflow_id=row.pk, part=sealing.EVIDENCE
+        )
+        history[:] = [trace, *history[: HISTORY_LIMIT - 1]]
+    else:
+        row.state = State.REJECTED
+        row.evidence = b""
+    return _verdict(row, judged)
+
+
+def _attestation(row: Workflow) -> verifier.Attestation | None:
+    return None if row.attested is None else verifier.Attestation(row.attested, row.attested_by)
 
 
 def _body(row: Workflow, key: bytes) -> schema.Workflow:
     return schema.parse_workflow(sealing.unseal(row.ciphertext, key=key, workflow_id=row.pk))
 
 
-def _history(row: Workflow) -> verifier.History:
+def _history(shape: str) -> list[verifier.Trace]:
+    """Traces of the newest accepted work of a shape, newest first."""
     earlier = list(
-        Workflow.objects.filter(shape_key=row.shape_key, state=State.ACCEPTED)
+        Workflow.objects.filter(shape_key=shape, state=State.ACCEPTED)
         .order_by("-received_at", "-pk")
         .values_list("pk", "contributor_id", "evidence")[:HISTORY_LIMIT]
     )
-    attestation = (
-        None if row.attested is None else verifier.Attestation(row.attested, row.attested_by)
-    )
-    return verifier.History(traces=_traces(earlier), attestation=attestation)
+    return _traces(earlier)
 
 
 def _traces(
     earlier: Iterable[tuple[UUID, int, bytes | memoryview]],
-) -> tuple[verifier.Trace, ...]:
+) -> list[verifier.Trace]:
     """Traces of earlier work; one whose key is being destroyed right now no longer counts."""
     found = keys.read_many((contributor, pk) for pk, contributor, _ in earlier)
-    return tuple(
+    return [
         verifier.Trace.from_bytes(
             sealing.unseal(evidence, key=found[pk], workflow_id=pk, part=sealing.EVIDENCE)
         )
         for pk, _, evidence in earlier
         if pk in found
-    )
+    ]
 
 
-def _store(row: Workflow, judged: verifier.Verdict) -> Verdict:
-    return Verdict.objects.create(
+def _verdict(row: Workflow, judged: verifier.Verdict) -> Verdict:
+    return Verdict(
         workflow=row,
         release_hash=judged.release_hash,
         accepted=judged.accepted,
@@ -100,13 +143,3 @@ def _store(row: Workflow, judged: verifier.Verdict) -> Verdict:
         goal=judged.goal,
         demo=judged.demo,
     )
-
-
-def _settle_state(row: Workflow, judged: verifier.Verdict, key: bytes, evidence: bytes) -> None:
-    row.state = State.ACCEPTED if judged.accepted else State.REJECTED
-    row.evidence = (
-        sealing.seal(evidence, key=key, workflow_id=row.pk, part=sealing.EVIDENCE)
-        if judged.accepted
-        else b""
-    )
-    row.save(update_fields=["state", "evidence"])

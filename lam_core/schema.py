@@ -36,6 +36,8 @@ from lam_core.upgrade import VERSION as SCHEMA_VERSION
 from lam_core.upgrade import earliest_version, upgrade
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+# How many workflows one request carries.
+MAX_BATCH = 100
 MAX_OBSERVATIONS = 4_000
 MAX_STEPS = 4_000
 MAX_SCHEMA_ERRORS = 20
@@ -134,10 +136,15 @@ class Workflow(Part):
         So it stays when a stored workflow is brought up to date. An operator's attestation
         signs it.
         """
-        document = self.document()
-        document["schema_version"] = earliest_version(document)
-        # Keys are ASCII and values integers and strings: orjson's order is that of RFC 8785.
-        return digest_bytes(orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
+        return body_digest(self.to_json())
+
+
+def body_digest(body: bytes) -> str:
+    """The `digest` of the workflow whose `to_json` made these bytes."""
+    document = orjson.loads(body)
+    document["schema_version"] = earliest_version(document)
+    # Keys are ASCII and values integers and strings: orjson's order is that of RFC 8785.
+    return digest_bytes(orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
 
 
 class SchemaError(ValueError):

@@ -9,6 +9,7 @@ from accounts.models import User
 from marketplace.models import Automation, AutomationState, Outcome, Use
 from points import ledger, rewards
 from points.allocation import split
+from points.income import income_lines
 from points.ledger import Amount
 from points.models import Category, Entry, EntryKind, Epoch, SystemAccount
 
@@ -123,7 +124,7 @@ def _pay(
             epoch=epoch.number,
             lines=[
                 Amount(account, -price.total, Category.SPENT),
-                *(rewards.income_lines(income) if income else []),
+                *income_lines(income),
                 Amount(SystemAccount.BURNED, price.burned, Category.SPENT),
                 Amount(SystemAccount.ECOSYSTEM, price.ecosystem, Category.SPENT),
             ],

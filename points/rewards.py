@@ -1,19 +1,21 @@
 """Points for verified work, and their reversal when work is withdrawn.
 
-Locks are taken in one order: the workflow's row, the epoch's lock, used-up caps by user, what
-people owe by user, and last the balances by account inside the entry's own statement.
+Locks are taken in one order: the workflows' rows by id, the epoch's lock, shapes, used-up caps by
+kind and user, what people owe by user, and last the balances by account inside the entries' own
+statement.
 """
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts import referrals
 from contributions import policy as adopted
@@ -22,9 +24,10 @@ from contributions.models import State, Verdict, Withdrawal, Workflow
 from contributions.policy_document import BP, Policy
 from lam_core.verify import Release
 from points import ledger
+from points.caps import Caps
+from points.income import Income, lock_owed
 from points.ledger import Amount, Draft
 from points.models import (
-    Account,
     AccountKind,
     CapUsage,
     Category,
@@ -37,9 +40,10 @@ from points.models import (
 )
 
 APP = "points"
-OWED_LOCK = 7413
 EPOCH_DAY = date(1970, 1, 1)
 ERASED_REQUEST = "0x" + "0" * 64
+# How many workflows of one contributor are settled in one transaction.
+SETTLED_TOGETHER = 50
 # A balance may be spent between reading it and taking points back from it.
 REVERSAL_ATTEMPTS = 20
 
@@ -77,23 +81,47 @@ def settle(workflow_id: UUID) -> Settlement | None:
     None when there is nothing to settle yet or any more: it is withdrawn, or belongs to an epoch
     that has not opened.
     """
+    return settle_many([workflow_id]).get(workflow_id)
+
+
+def settle_many(workflow_ids: Sequence[UUID]) -> dict[UUID, Settlement]:
+    """As `settle` for several workflows, all or none; what there is to settle, by id.
+
+    Each has an entry of its own, as if they had been settled one after the other.
+    """
     with transaction.atomic():
-        workflow = (
+        rows = list(
             Workflow.objects.select_for_update(of=("self",))
             .defer("ciphertext", "evidence")
-            .filter(pk=workflow_id)
-            .first()
+            .filter(pk__in=workflow_ids)
+            .exclude(state=State.WITHDRAWN)
+            .order_by("pk")
         )
-        if workflow is None or workflow.state == State.WITHDRAWN:
-            return None
-        if workflow.state != State.SUBMITTED:
-            return Settlement(workflow.verdict, _settlement_of(workflow.pk))
-        epoch = _epoch_for(workflow)
-        if epoch is None:
-            return None
-        verdict = verify.assess(workflow, release=release_of(epoch.release_hash))
-        entry = _pay(workflow, verdict, epoch) if verdict.accepted else None
-        return Settlement(verdict, entry)
+        settled = {row.pk: _settled(row) for row in rows if row.state != State.SUBMITTED}
+        epoch, waiting = _due([row for row in rows if row.state == State.SUBMITTED])
+        if epoch is None or not waiting:
+            return settled
+        verdicts = verify.assess_many(waiting, release=release_of(epoch.release_hash))
+        accepted = [row for row in waiting if verdicts[row.pk].accepted]
+        entries = _pay(accepted, verdicts, epoch)
+        return settled | {
+            row.pk: Settlement(verdicts[row.pk], entries.get(row.pk)) for row in waiting
+        }
+
+
+def settle_each(workflow_ids: Sequence[UUID]) -> int:
+    """Settle several workflows together, or one by one when that fails; returns how many were.
+
+    One whose settlement fails is logged and left for the next run.
+    """
+    try:
+        return len(settle_many(workflow_ids))
+    except Exception:
+        if len(workflow_ids) == 1:
+            logger.exception("workflow %s could not be settled", workflow_ids[0])
+            return 0
+        logger.warning("%d workflows could not be settled together", len(workflow_ids))
+    return sum(settle_each([each]) for each in workflow_ids)
 
 
 def pending(epoch: Epoch) -> QuerySet[Workflow]:
@@ -104,29 +132,46 @@ def pending(epoch: Epoch) -> QuerySet[Workflow]:
     return waiting.order_by("received_at", "pk")
 
 
-def settle_pending() -> int:
+def settle_pending(*, min_age: timedelta = timedelta(0)) -> int:
     """Settle everything that belongs to the epoch in progress; returns how many were.
 
-    A workflow whose settlement fails is logged and left for the next run.
+    With `min_age`, only what has waited so long: the younger has a task of its own under way. A
+    workflow whose settlement fails is logged and left for the next run.
     """
     epoch = Epoch.objects.filter(closed_at__isnull=True).first()
     if epoch is None:
         return 0
-    settled = 0
-    for workflow_id in list(pending(epoch).values_list("pk", flat=True)):
-        try:
-            settled += settle(workflow_id) is not None
-        except Exception:
-            logger.exception("workflow %s could not be settled", workflow_id)
-    return settled
+    waiting = pending(epoch)
+    if min_age:
+        waiting = waiting.filter(received_at__lte=timezone.now() - min_age)
+    by_contributor: dict[int, list[UUID]] = {}
+    for workflow_id, contributor in waiting.values_list("pk", "contributor_id"):
+        by_contributor.setdefault(contributor, []).append(workflow_id)
+    return sum(
+        settle_each(part)
+        for ids in by_contributor.values()
+        for part in batched(ids, SETTLED_TOGETHER)
+    )
 
 
-def _epoch_for(workflow: Workflow) -> Epoch | None:
-    """The epoch in progress, kept from closing; None when the work belongs to a later one."""
+def batched(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+    """Parts of at most `size`, in order."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def _settled(workflow: Workflow) -> Settlement:
+    return Settlement(workflow.verdict, _settlement_of(workflow.pk))
+
+
+def _due(waiting: list[Workflow]) -> tuple[Epoch | None, list[Workflow]]:
+    """The epoch in progress, kept from closing, and which work belongs to it, oldest first."""
+    if not waiting:
+        return None, []
     _, epoch = ledger.lock_epoch()
-    if epoch is None or (epoch.closing_at and workflow.received_at >= epoch.closing_at):
-        return None
-    return epoch
+    if epoch is None:
+        return None, []
+    due = [row for row in waiting if not epoch.closing_at or row.received_at < epoch.closing_at]
+    return epoch, sorted(due, key=lambda row: (row.received_at, row.pk))
 
 
 def _settlement_of(workflow_id: UUID) -> int | None:
@@ -134,31 +179,66 @@ def _settlement_of(workflow_id: UUID) -> int | None:
     return known.values_list("entry_id", flat=True).first()
 
 
-def _pay(workflow: Workflow, verdict: Verdict, epoch: Epoch) -> int | None:
+def _pay(
+    accepted: Sequence[Workflow], verdicts: Mapping[UUID, Verdict], epoch: Epoch
+) -> dict[UUID, int]:
+    """Post an entry for each workflow that earns something; entry ids by workflow."""
+    if not accepted:
+        return {}
     policy = policy_of(epoch.policy_hash)
+    chains = _referrers({row.contributor_id for row in accepted}, policy)
+    caps = Caps(
+        [_day(row) for row in accepted]
+        + [_referral(user, epoch.number) for chain in chains.values() for _, user in chain]
+    )
+    income = Income([*chains, *(user for chain in chains.values() for _, user in chain)])
+    drafts = []
+    for row in accepted:
+        rules = _Rules(policy, epoch.number, caps, chains[row.contributor_id])
+        if draft := _draft(row, verdicts[row.pk], rules, income):
+            drafts.append(draft)
+    caps.save()
+    entries = ledger.post_many(drafts)
+    return {
+        draft.workflow: entry
+        for draft, entry in zip(drafts, entries, strict=True)
+        if draft.workflow is not None
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Under what one workflow is paid; `referrers` are (layer from 0, user id), nearest first."""
+
+    policy: Policy
+    epoch: int
+    caps: Caps
+    referrers: Sequence[tuple[int, int]]
+
+
+def _draft(workflow: Workflow, verdict: Verdict, rules: _Rules, income: Income) -> Draft | None:
+    """The entry that pays for a workflow; None when nothing is left to earn under the cap."""
+    policy = rules.policy
     earned = policy.earned_millipoints(
-        verified_actions=verdict.verified_actions, platform=workflow.source, epoch=epoch.number
+        verified_actions=verdict.verified_actions, platform=workflow.source, epoch=rules.epoch
     )
-    day = (workflow.received_at.date() - EPOCH_DAY).days
-    used, paid = _take_cap(
-        CapUsage.Kind.DAY, workflow.contributor_id, day, earned, policy.daily_cap_millipoints
-    )
+    used, paid = rules.caps.take(_day(workflow), wanted=earned, cap=policy.daily_cap_millipoints)
     if paid == 0:
         return None
-    layers = _referral_layers(workflow.contributor_id, paid, policy, epoch.number)
+    layers = _referral_layers(paid, rules)
     credits_ = [(workflow.contributor_id, paid, Category.WORK)]
     credits_ += [(user, amount, Category.REFERRAL) for user, amount, _ in layers if amount]
-    draft = Draft(
+    return Draft(
         kind=EntryKind.SETTLEMENT,
         key=f"settle:{workflow.pk}",
-        epoch=epoch.number,
+        epoch=rules.epoch,
         lines=[
             Amount(SystemAccount.ISSUANCE, -sum(each[1] for each in credits_), Category.WORK),
-            *income_lines(credits_),
+            *income.lines(credits_),
         ],
         request={"workflow": str(workflow.pk)},
         inputs={
-            **_work_inputs(workflow, verdict, policy, epoch.number),
+            **_work_inputs(workflow, verdict, policy, rules.epoch),
             "earned_millipoints": earned,
             "day_used_millipoints": used,
             "paid_millipoints": paid,
@@ -166,7 +246,11 @@ def _pay(workflow: Workflow, verdict: Verdict, epoch: Epoch) -> int | None:
         },
         workflow=workflow.pk,
     )
-    return ledger.post_many([draft])[0]
+
+
+def _day(workflow: Workflow) -> tuple[CapUsage.Kind, int, int]:
+    day = (workflow.received_at.date() - EPOCH_DAY).days
+    return CapUsage.Kind.DAY, workflow.contributor_id, day
 
 
 def _work_inputs(
@@ -186,100 +270,45 @@ def _work_inputs(
     }
 
 
-def _referral_layers(
-    user_id: int, paid: int, policy: Policy, epoch: int
-) -> list[tuple[int, int, dict[str, Any]]]:
-    """(referrer, millipoints, inputs) of each layer, nearest first, each under its own cap."""
-    shares = policy.referral.layers_bp
-    if not shares:
-        return []
-    chain = referrals.chain_of([user_id], layers=len(shares))[user_id]
-    # A circle of referrals pays nobody twice, and nobody for their own work.
-    layers = [
-        (layer, referrer)
-        for layer, referrer in enumerate(chain)
-        if referrer != user_id and referrer not in chain[:layer]
-    ]
-    cap = policy.referral.cap_millipoints_per_epoch
-    taken = {
-        referrer: _take_cap(
-            CapUsage.Kind.REFERRAL, referrer, epoch, paid * shares[layer] // BP, cap
-        )
-        for layer, referrer in sorted(layers, key=lambda each: each[1])
-    }
-    return [
-        (
-            referrer,
-            taken[referrer][1],
-            {
-                "layer": layer + 1,
-                "share_bp": shares[layer],
-                "epoch_used_millipoints": taken[referrer][0],
-                "paid_millipoints": taken[referrer][1],
-            },
-        )
-        for layer, referrer in layers
-    ]
+def _referrers(user_ids: Iterable[int], policy: Policy) -> dict[int, list[tuple[int, int]]]:
+    """(layer from 0, referrer) of each user, nearest first, as far as the policy pays.
 
-
-def _take_cap(
-    kind: CapUsage.Kind, user_id: int, period: int, wanted: int, cap: int
-) -> tuple[int, int]:
-    """(used before, granted now) under a cap; the row stays locked to the transaction's end."""
-    usage = {"kind": kind, "user_id": user_id, "period": period}
-    row = CapUsage.objects.select_for_update().filter(**usage).first()
-    if row is None:
-        CapUsage.objects.bulk_create([CapUsage(**usage)], ignore_conflicts=True)
-        row = CapUsage.objects.select_for_update().get(**usage)
-    used = row.millipoints
-    granted = max(0, min(wanted, cap - used))
-    if granted:
-        row.millipoints = used + granted
-        row.save(update_fields=["millipoints"])
-    return used, granted
-
-
-def income_lines(credits_: Sequence[tuple[int, int, Category]]) -> list[Amount]:
-    """Lines that give people (user, millipoints, why); each first pays what they owe of it.
-
-    They add up to the credits; the caller adds where the points come from. Locks what is owed.
+    A circle of referrals pays nobody twice, and nobody for their own work.
     """
-    users = [user for user, _, _ in credits_]
-    accounts = ledger.personal_accounts(users)
-    owed = _owed(users)
-    lines = []
-    for user, amount, category in credits_:
-        lines.append(Amount(accounts[user], amount, category))
-        owed_account, debt = owed.get(user, (0, 0))
-        net = min(amount, debt)
-        owed[user] = (owed_account, debt - net)
-        if net:
-            lines += [
-                Amount(accounts[user], -net, Category.NETTED),
-                Amount(SystemAccount.ISSUANCE, net, Category.NETTED),
-                Amount(owed_account, -net, Category.NETTED),
-                Amount(SystemAccount.RECEIVABLE, net, Category.NETTED),
-            ]
-    return lines
-
-
-def _owed(user_ids: Sequence[int], *, always_lock: bool = False) -> dict[int, tuple[int, int]]:
-    """(account, millipoints owed) of those who owe; it stays until the transaction ends."""
-    owing = _owing(user_ids)
-    for user in sorted(user_ids if always_lock else owing):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [OWED_LOCK, user])
-    return _owing(user_ids) if owing else {}
-
-
-def _owing(user_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    rows = Account.objects.filter(
-        user_id__in=user_ids, kind=AccountKind.OWED, balance__amount__gt=0
-    )
+    wanted = sorted(user_ids)
+    layers = len(policy.referral.layers_bp)
+    chains = referrals.chain_of(wanted, layers=layers) if layers else {user: [] for user in wanted}
     return {
-        user: (account, amount)
-        for user, account, amount in rows.values_list("user_id", "pk", "balance__amount")
+        user: [
+            (layer, referrer)
+            for layer, referrer in enumerate(chain)
+            if referrer != user and referrer not in chain[:layer]
+        ]
+        for user, chain in chains.items()
     }
+
+
+def _referral(user_id: int, epoch: int) -> tuple[CapUsage.Kind, int, int]:
+    return CapUsage.Kind.REFERRAL, user_id, epoch
+
+
+def _referral_layers(paid: int, rules: _Rules) -> list[tuple[int, int, dict[str, Any]]]:
+    """(referrer, millipoints, inputs) of each layer, nearest first, each under its own cap."""
+    shares = rules.policy.referral.layers_bp
+    cap = rules.policy.referral.cap_millipoints_per_epoch
+    found = []
+    for layer, referrer in rules.referrers:
+        used, amount = rules.caps.take(
+            _referral(referrer, rules.epoch), wanted=paid * shares[layer] // BP, cap=cap
+        )
+        inputs = {
+            "layer": layer + 1,
+            "share_bp": shares[layer],
+            "epoch_used_millipoints": used,
+            "paid_millipoints": amount,
+        }
+        found.append((referrer, amount, inputs))
+    return found
 
 
 def reverse_withdrawn() -> int:
@@ -317,7 +346,7 @@ def _reverse_one(withdrawal: Withdrawal) -> None:
 def _reverse(entry: Entry) -> None:
     """Take back what an entry paid; what is spent is owed and netted against later points."""
     paid = _paid_by_user(entry)
-    _owed(list(paid), always_lock=True)
+    lock_owed(list(paid), always=True)
     accounts = ledger.personal_accounts(paid)
     owed_accounts = ledger.personal_accounts(paid, AccountKind.OWED)
     lines, returned = [], 0

@@ -13,19 +13,22 @@ from points import epochs, publication, rewards
 from points import seal as sealer
 from points.models import Epoch
 
+# Younger work has a task of its own on its way; to settle it here would only be twice the work.
+TASK_LOST_AFTER = timedelta(seconds=30)
+
 logger = logging.getLogger(__name__)
 
 
 @shared_task
-def settle(workflow_id: str) -> None:
-    """Judge and pay one workflow."""
-    rewards.settle(UUID(workflow_id))
+def settle(*workflow_ids: str) -> None:
+    """Judge and pay workflows that were submitted together."""
+    rewards.settle_each([UUID(each) for each in workflow_ids])
 
 
 @shared_task
 def settle_pending() -> None:
     """Find work whose task was lost."""
-    rewards.settle_pending()
+    rewards.settle_pending(min_age=TASK_LOST_AFTER)
 
 
 @shared_task

@@ -53,7 +53,7 @@ def import_part(plan: Plan, advance: Callable[[], None]) -> Summary:
     return importer.import_recordings(plan, progress=lambda outcome: advance())
 
 
-def submit_bots(plan: Plan, operator: LocalAccount, advance: Callable[[], None]) -> int:
+def submit_bots(plan: Plan, operator: LocalAccount, advance: Callable[[int], None]) -> int:
     """Submit transformed copies of accepted work under wallets of their own; returns how many.
 
     The operator attests what the page said, success, so that only the recording itself can give
@@ -67,10 +67,12 @@ def submit_bots(plan: Plan, operator: LocalAccount, advance: Callable[[], None])
             client = OperatorClient(http)
             client.sign_in(hd_wallets.accounts(words, [index])[index], invite=plan.invite)
             client.give_consent()
-            for seed, original in enumerate(originals):
-                bot = transform(original, seed)
-                client.submit(bot, client.attest(operator, bot, success=True))
-                advance()
+            bots_sent = [
+                client.prepare(operator, transform(original, seed), success=True)
+                for seed, original in enumerate(originals)
+            ]
+            client.submit(bots_sent)
+            advance(len(bots_sent))
             client.sign_out()
     return len(originals) * len(BOT_KINDS)
 

@@ -282,3 +282,79 @@ def test_auditors_read_work_in_the_admin_and_change_nothing(client, user, operat
     changed = client.post(f"/admin/contributions/workflow/{row.pk}/change/", {"task": "x"})
     assert changed.status_code == 403
     assert client.get("/admin/contributions/workflow/?q=enter").status_code == 200
+
+
+def post_batch(client, user, body, *scopes):
+    return client.post(
+        f"{URL}/batch",
+        body if isinstance(body, bytes) else json.dumps(body).encode(),
+        content_type="application/json",
+        headers=factories.bearer(user, *(scopes or ("contribute",))),
+    )
+
+
+def enveloped(*documents):
+    return {"workflows": [{"workflow": each} for each in documents]}
+
+
+def test_each_workflow_of_a_batch_has_a_result_of_its_own(client, user):
+    good, bad, taken = (recorded.document() for _ in range(3))
+    bad["steps"][0]["at"] = "soon"
+    recorded.submitted(factories.make_user(), id=taken["id"])
+    answer = post_batch(client, user, enveloped(good, bad, taken, good))
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [each["status"] for each in results] == [201, 400, 409, 200]
+    assert [each["id"] for each in results] == [good["id"], None, None, good["id"]]
+    assert results[1]["problem"]["errors"][0]["pointer"] == "/workflow/steps/0/at"
+    assert results[0]["problem"] is None
+    assert post(client, user, json.dumps({"workflow": bad})).json() == results[1]["problem"]
+    assert Workflow.objects.filter(contributor=user).count() == 1
+
+
+def test_a_batch_sent_again_is_harmless(client, user):
+    body = enveloped(*(recorded.document() for _ in range(3)))
+    first, again = post_batch(client, user, body), post_batch(client, user, body)
+    assert [each["status"] for each in first.json()["results"]] == [201] * 3
+    assert [each["status"] for each in again.json()["results"]] == [200] * 3
+    assert Workflow.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"workflows": []}, "/workflows"),
+        ({"workflows": {}}, "/workflows"),
+        ([], "/workflows"),
+        ({}, "/workflows"),
+        ({"workflows": [{}] * 101}, "/workflows"),
+        ({"workflows": [{}], "more": 1}, "/more"),
+    ],
+)
+def test_what_is_no_batch_is_refused_by_field(client, user, body, pointer):
+    answer = post_batch(client, user, body)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_a_batch_that_is_no_json_is_refused(client, user):
+    answer = post_batch(client, user, b"{")
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("entry", [None, 3, "x", [], {"workflow": None}])
+def test_an_entry_that_is_no_envelope_stops_no_other(client, user, entry):
+    body = {"workflows": [entry, {"workflow": recorded.document()}]}
+    results = post_batch(client, user, body).json()["results"]
+    assert [each["status"] for each in results] == [400, 201]
+
+
+def test_who_may_not_contribute_submits_no_batch(client, user):
+    body = enveloped(recorded.document())
+    assert client.post(f"{URL}/batch", body, format="json").status_code == 401
+    assert post_batch(client, user, body, "read").status_code == 403
+    refused = post_batch(client, factories.make_user(consent=False), body)
+    assert refused.status_code == 403
+    assert refused.json()["type"].endswith("consent_missing")
+    assert not Workflow.objects.exists()

@@ -12,6 +12,7 @@ from eth_account import Account
 
 from accounts import consent
 from contributions import keys, sealing, submit
+from contributions.envelope import EnvelopeError
 from contributions.models import State, Workflow
 from contributions.withdraw import withdraw
 from lam_core.schema import parse_workflow
@@ -32,7 +33,7 @@ def send(contributor, workflow, attested=None):
 
 def refused(contributor, envelope, *, path, code=None):
     before = Workflow.objects.count()
-    with pytest.raises(submit.EnvelopeError) as error:
+    with pytest.raises(EnvelopeError) as error:
         submit.submit(contributor=contributor, envelope=envelope)
     assert path in [where for where, _ in error.value.errors]
     assert code in (None, error.value.code)
@@ -285,15 +286,83 @@ def test_the_same_workflow_sent_eight_times_at_once_is_stored_once():
 
 def test_the_key_is_on_disk_before_the_row_exists(contributor, monkeypatch):
     document = recorded.document()
-    real = Workflow.save
+    insert, seen = Workflow.objects.bulk_create, []
 
-    def save(self, *args, **kwargs):
-        assert keys.read(contributor_id=contributor.pk, workflow_id=self.pk)
-        return real(self, *args, **kwargs)
+    def bulk_create(rows):
+        seen.extend(rows)
+        assert all(keys.read(contributor_id=contributor.pk, workflow_id=row.pk) for row in rows)
+        return insert(rows)
 
-    monkeypatch.setattr(Workflow, "save", save)
+    monkeypatch.setattr(Workflow.objects, "bulk_create", bulk_create)
     send(contributor, document)
-    assert Workflow.objects.filter(pk=uuid.UUID(document["id"])).exists()
+    assert [row.pk for row in seen] == [uuid.UUID(document["id"])]
+
+
+def send_many(contributor, *documents):
+    return submit.submit_many(
+        contributor=contributor, envelopes=[recorded.envelope(each) for each in documents]
+    )
+
+
+def test_of_several_a_bad_one_stops_no_other(contributor):
+    first, bad, last = (recorded.document() for _ in range(3))
+    bad["steps"] = []
+    results = send_many(contributor, first, bad, last)
+    assert [isinstance(each, EnvelopeError) for each in results] == [False, True, False]
+    assert results[1].errors[0][0] == "workflow.steps"
+    assert {str(row.pk) for row in Workflow.objects.all()} == {first["id"], last["id"]}
+
+
+def test_several_are_stored_once_however_often_they_come(contributor):
+    documents = [recorded.document() for _ in range(3)]
+    once = send_many(contributor, *documents[:2], documents[0])
+    assert [created for _, created in once] == [True, True, False]
+    again = send_many(contributor, *documents)
+    assert [created for _, created in again] == [False, False, True]
+    assert Workflow.objects.count() == 3
+
+
+def test_one_id_with_two_contents_in_a_batch_is_a_conflict(contributor):
+    first = recorded.document()
+    results = send_many(contributor, first, recorded.document(id=first["id"], offset=5))
+    assert results[0][1]
+    assert isinstance(results[1], submit.Conflict)
+
+
+def test_several_take_one_write_of_the_key_file(contributor, monkeypatch):
+    writes = []
+    replace = keys._replace
+    monkeypatch.setattr(
+        keys, "_replace", lambda path, new: (writes.append(len(new)), replace(path, new))
+    )
+    send_many(contributor, *(recorded.document() for _ in range(4)))
+    assert writes == [4]
+
+
+def test_several_cost_no_more_queries_than_one(contributor, django_assert_num_queries):
+    with django_assert_num_queries(5):
+        send_many(contributor, recorded.document())
+    with django_assert_num_queries(5):
+        send_many(contributor, *(recorded.document() for _ in range(6)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_that_overlap_at_once_store_each_workflow_once():
+    contributor = factories.make_user()
+    documents = [recorded.document() for _ in range(6)]
+
+    def attempt(n):
+        try:
+            return send_many(contributor, *documents[n % 3 : n % 3 + 4])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        results = [each for batch in pool.map(attempt, range(6)) for each in batch]
+    assert sum(created for _, created in results) == 6 == Workflow.objects.count()
+    for row in Workflow.objects.all():
+        key = keys.read(contributor_id=contributor.pk, workflow_id=row.pk)
+        assert sealing.unseal(row.ciphertext, key=key, workflow_id=row.pk)
 
 
 def test_an_eight_megabyte_workflow_is_taken(contributor):

@@ -4,6 +4,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from contributions import withdraw
 from contributions.models import State, Verdict, Workflow
 from contributions.policy_document import load_policy
 from points import epochs, ledger, rewards
+from points.caps import Caps
 from points.models import (
     AccountKind,
     Balance,
@@ -30,6 +33,7 @@ from tests.factories import make_user
 from tests.points.makers import (
     adopt_genesis,
     adopt_policy,
+    humanly,
     make_account,
     make_epoch,
     settled_work,
@@ -128,6 +132,75 @@ def test_one_broken_workflow_does_not_stop_the_others(operator, caplog):
     assert balance(people[1]) == EARNED
     sound.refresh_from_db()
     assert sound.state == State.ACCEPTED
+
+
+def paid_together_and_apart(operator, *, cap: int) -> list[list[dict]]:
+    """The inputs of four entries of one person who owes and was referred, paid in two ways."""
+    adopt_genesis()
+    adopt_policy(daily_cap_millipoints=cap)
+    epochs.open_next()
+    found = []
+    for settle in (rewards.settle_many, lambda ids: [rewards.settle(each) for each in ids]):
+        referrer, person = make_user(), make_user()
+        referrals.record(referred=person, referrer=referrer)
+        work = [submit_work(person, operator) for _ in range(4)]
+        settle([row.pk for row in work])
+        entries = Entry.objects.filter(idempotency__workflow__in=[row.pk for row in work])
+        # The score is of the recording, and these are not the same ones.
+        found.append([{**entry.inputs, "score_bp": 0} for entry in entries.order_by("pk")])
+        found[-1].append({"balances": (balance(person), balance(referrer))})
+    return found
+
+
+@pytest.mark.parametrize("cap", [1_000_000, 2 * EARNED + 5_000])
+def test_work_settled_together_is_paid_as_if_one_after_the_other(operator, cap):
+    together, apart = paid_together_and_apart(operator, cap=cap)
+    assert together == apart
+    assert len(together) == 1 + (4 if cap == 1_000_000 else 3)
+
+
+def test_of_two_alike_settled_together_the_later_is_a_replay(operator):
+    make_epoch()
+    person, other = make_user(), make_user()
+    first = submit_work(person, operator, seed=7)
+    document = {**humanly(7), "id": str(uuid4())}
+    envelope = recorded.envelope(document, recorded.attest(operator, document))
+    again, _ = recorded.submit.submit(contributor=other, envelope=envelope)
+    settled = rewards.settle_many([again.pk, first.pk])
+    assert settled[first.pk].verdict.accepted
+    assert not settled[again.pk].verdict.accepted
+    assert {each["code"] for each in settled[again.pk].verdict.reasons} & {
+        "replayed",
+        "replayed-positions",
+    }
+    assert (balance(person), balance(other)) == (EARNED, 0)
+
+
+def test_what_is_owed_is_netted_once_from_work_settled_together(operator):
+    make_epoch()
+    person = make_user()
+    first = settled_work(person, operator)
+    withdraw.withdraw(contributor=person, workflow_id=first.verdict.workflow_id)
+    spend(person, 30_000)
+    rewards.reverse_withdrawn()
+    assert (balance(person), owed(person)) == (0, 30_000)
+    work = [submit_work(person, operator) for _ in range(2)]
+    rewards.settle_many([row.pk for row in work])
+    assert (balance(person), owed(person)) == (2 * EARNED - 30_000, 0)
+
+
+def test_settling_together_costs_few_queries_more_for_more(operator):
+    make_epoch()
+    person = make_user()
+    settled_work(person, operator)
+    counts = []
+    for number in (2, 6):
+        work = [submit_work(person, operator) for _ in range(number)]
+        with CaptureQueriesContext(connection) as queries:
+            rewards.settle_many([row.pk for row in work])
+        counts.append(len(queries))
+    # Two for each shape of its own: its lock and its history.
+    assert counts[1] - counts[0] == 2 * 4
 
 
 def test_a_day_pays_no_more_than_its_cap(operator):
@@ -260,7 +333,10 @@ def test_a_cap_is_never_exceeded(wanted, cap):
     user = make_user(wallet=False)
     total = 0
     for _ in range(3):
-        used, granted = rewards._take_cap(CapUsage.Kind.DAY, user.pk, 1, wanted, cap)
+        key = (CapUsage.Kind.DAY, user.pk, 1)
+        caps = Caps([key])
+        used, granted = caps.take(key, wanted=wanted, cap=cap)
+        caps.save()
         assert used == total
         total += granted
         assert 0 <= granted <= wanted

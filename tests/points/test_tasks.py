@@ -7,6 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from contributions import withdraw
+from contributions.models import Workflow
 from points import epochs, ledger, seal, tasks
 from points.models import Entry, Epoch, Seal
 from tests.factories import make_user
@@ -54,6 +55,11 @@ def test_a_lost_task_is_made_up_for(operator):
     make_epoch()
     person = make_user()
     workflow = submit_work(person, operator)
+    tasks.settle_pending()
+    # It is young: its own task is on its way.
+    assert not Entry.objects.exists()
+    long_ago = timezone.now() - tasks.TASK_LOST_AFTER
+    Workflow.objects.filter(pk=workflow.pk).update(received_at=long_ago)
     tasks.settle_pending()
     assert ledger.balance(make_account(person)) == 40_000
     tasks.settle(str(workflow.pk))
