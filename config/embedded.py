@@ -26,6 +26,8 @@ from urllib.request import Request, urlopen
 import psycopg
 import redis
 
+from chain import anvil
+
 HOST = "127.0.0.1"
 OWNER_ROLE = "lam_owner"
 APP_ROLE = "lam_app"
@@ -294,16 +296,6 @@ def rpc(url: str, method: str, *params: object) -> object:
     return answer["result"]
 
 
-def anvil_binary(root: Path) -> Path:
-    """The native binary: a killed npm wrapper would orphan the node."""
-    found = shutil.which("anvil")
-    if found and Path(found).read_bytes()[:4] == b"\x7fELF":
-        return Path(found)
-    for candidate in sorted((root / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil")):
-        return candidate
-    raise ServiceError("anvil is not installed: run `make install`, or set ETH_RPC_URL")
-
-
 @dataclass
 class Anvil:
     """A development EVM node that keeps its state; blocks are final two blocks later."""
@@ -322,7 +314,11 @@ class Anvil:
     def start(self) -> None:
         """Start, wait until it answers, and restore the clock that a reload loses."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [str(anvil_binary(self.root)), "--host", HOST, "--port", str(self.port)]
+        try:
+            binary = anvil.binary(self.root)
+        except anvil.NoAnvil as error:
+            raise ServiceError(f"{error}, or set ETH_RPC_URL") from error
+        command = [str(binary), "--host", HOST, "--port", str(self.port)]
         command += ["--slots-in-an-epoch", "1", "--chain-id", "31337", "--hardfork", "cancun"]
         command += ["--accounts", "1", "--silent", "--timestamp", str(self._born())]
         if self.persistent:

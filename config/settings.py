@@ -122,6 +122,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "marketplace.tasks.retire_withdrawn",
         "schedule": 5.0,
     },
+    "simulate-new": {"task": "governance.tasks.simulate_new", "schedule": 10.0},
     "sweep-nonces": {"task": "accounts.tasks.sweep_nonces", "schedule": 3_600.0},
     "sweep-pairings": {"task": "accounts.tasks.sweep_pairings", "schedule": 3_600.0},
     "sweep-keys": {"task": "contributions.tasks.sweep_keys", "schedule": 3_600.0},
@@ -192,6 +193,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "auth": ENV.get("LAM_THROTTLE_AUTH", "60/min" if PRODUCTION else "20000/min"),
         "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),
+        "simulate": ENV.get("LAM_THROTTLE_SIMULATE", "10/min" if PRODUCTION else "20000/min"),
         "writing": ENV.get("LAM_THROTTLE_WRITING", "60/min" if PRODUCTION else "20000/min"),
         "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min" if PRODUCTION else "20000/min"),
     },

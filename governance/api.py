@@ -21,7 +21,7 @@ from contributions import policy
 from contributions.models import Adoption, Kind
 from governance import carry_out, proposal_templates, propose, vote
 from governance import serializers as shapes
-from governance.decode import explain
+from governance.decode import explain, plain
 from governance.models import Proposal, Vote
 from governance.propose import Draft
 from governance.state import State, Tally, state, tallies, tally
@@ -57,15 +57,6 @@ def _explained(target: str, value_wei: int, calldata: bytes) -> dict[str, Any]:
         "summary": found.summary,
         "arguments": plain(found.arguments),
     }
-
-
-def plain(value: Any) -> Any:
-    """Decoded values for JSON: integers as decimal strings."""
-    if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [plain(each) for each in value]
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _summary(proposal: Proposal, counted: Tally, now: Clock) -> dict[str, Any]:

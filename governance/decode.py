@@ -47,6 +47,15 @@ def duration(seconds: int) -> str:
     return f"{seconds} second{'s' if seconds != 1 else ''}"
 
 
+def plain(value: Any) -> Any:
+    """Decoded values for JSON: integers as decimal strings."""
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def explain(*, target: str, value_wei: int, calldata: bytes) -> Explanation:
     """What one call would do. Never raises on strange data: it is explained as unknown."""
     abi = deployment().contract_at(target)

@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from governance import api, delegates_api, drafts_api
+from governance import api, delegates_api, drafts_api, simulation_api
 
 
 class Uint256:
@@ -27,6 +27,8 @@ urlpatterns = [
     path("proposals/<uint256:proposal_id>", api.ProposalView.as_view()),
     path("proposals/<uint256:proposal_id>/queue", api.QueueProposal.as_view()),
     path("proposals/<uint256:proposal_id>/execute", api.ExecuteProposal.as_view()),
+    path("proposals/<uint256:proposal_id>/simulation", simulation_api.ProposalSimulation.as_view()),
+    path("proposals/<uint256:proposal_id>/policy-effect", simulation_api.PolicyEffect.as_view()),
     path("votes", api.Votes.as_view()),
     path("votes/typed-data", api.VoteTypedData.as_view()),
     path("votes/relay", api.VoteRelay.as_view()),

@@ -1,0 +1,28 @@
+"""Celery tasks of governance."""
+
+from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+
+from governance import policy_effect
+from governance import simulate as simulations
+
+
+@shared_task(soft_time_limit=simulations.RUN_SECONDS)
+def simulate(simulation_id: int) -> None:
+    """Run a proposal on a fork."""
+    try:
+        simulations.run(simulation_id)
+    except SoftTimeLimitExceeded:
+        simulations.give_up(simulation_id, f"It took more than {simulations.RUN_SECONDS} seconds.")
+
+
+@shared_task
+def simulate_new() -> None:
+    """Ask for a run of every proposal that never had one, again for those that were lost."""
+    simulations.request_missing()
+
+
+@shared_task
+def compute_policy_effect(policy_hash: str, epoch: int) -> None:
+    """What a policy would have paid in a closed epoch."""
+    policy_effect.compute(policy_hash, epoch)
