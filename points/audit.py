@@ -3,9 +3,12 @@
 Stronger than what the triggers hold, because it also sees what someone with the owner's rights did.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
+from django.db import connection
 from django.db.models import Count, Q, Sum
 
 from chain.rpc import Rpc
@@ -14,7 +17,6 @@ from points import reconcile, rewards, seal
 from points.ledger import account_codes, entry_digest, salt_of
 from points.models import (
     FIRST_PERSONAL_ACCOUNT,
-    Allocation,
     Balance,
     Category,
     Entry,
@@ -200,38 +202,53 @@ def _payment(entry: Entry) -> Iterator[Difference]:
         yield Difference(f"entry {entry.pk}", "paid", str(inputs["paid_millipoints"]), str(paid))
 
 
+ALLOCATIONS = """
+SELECT a.id, a.epoch_id = e.epoch_id AND e.kind = 'conversion',
+       a.millipoints, -p.amount, a.wei, coalesce(l.amount, 0), a.cumulative_wei,
+       sum(a.wei) OVER (PARTITION BY a.leaf_id ORDER BY a.epoch_id), a.categories
+FROM points_allocation a
+LEFT JOIN points_leaf f ON f.index = a.leaf_id
+LEFT JOIN points_entry e ON e.id = a.entry_id
+LEFT JOIN points_line p ON p.entry_id = a.entry_id AND p.account_id = a.points_account_id
+LEFT JOIN points_line l ON l.entry_id = a.entry_id AND l.account_id = f.account_id
+ORDER BY a.id
+"""
+WITHOUT_ALLOCATION = """
+SELECT l.id FROM points_line l JOIN points_entry e ON e.id = l.entry_id AND e.kind = 'conversion'
+LEFT JOIN points_leaf f ON f.account_id = l.account_id
+WHERE l.account_id >= 1000 AND CASE WHEN l.unit = 1
+    THEN NOT EXISTS (SELECT FROM points_allocation a WHERE a.points_account_id = l.account_id
+                     AND a.epoch_id = l.epoch_number AND a.entry_id = l.entry_id)
+    ELSE NOT EXISTS (SELECT FROM points_allocation a WHERE a.leaf_id = f.index
+                     AND a.epoch_id = l.epoch_number AND a.entry_id = l.entry_id) END
+ORDER BY l.id
+"""
+
+
 def _allocations() -> Iterator[Difference]:
-    """Each allocation against the lines of its conversion, and its sums over epochs."""
-    running: dict[int, int] = defaultdict(int)
-    rows = Allocation.objects.order_by("epoch_id", "pk").select_related("entry", "leaf")
-    for each in rows.prefetch_related("entry__lines").iterator(chunk_size=BATCH):
-        where = f"allocation {each.pk}"
-        running[each.leaf_id] += each.wei
-        if running[each.leaf_id] != each.cumulative_wei:
-            yield Difference(
-                where, "cumulative_wei", str(running[each.leaf_id]), str(each.cumulative_wei)
-            )
-        inputs = each.entry.inputs
-        given = (str(each.wei), each.millipoints, each.epoch_id)
-        if given != (inputs.get("wei"), inputs.get("millipoints"), each.entry.epoch_id):
-            yield Difference(where, "amounts", str(inputs), str(given))
-        accounts = (each.points_account_id, each.leaf.account_id if each.wei else 0)
-        if accounts != (converted := _converted_accounts(each.entry)):
-            yield Difference(where, "accounts", str(converted), str(accounts))
-        if sum(each.categories.values()) != each.millipoints:
-            yield Difference(where, "categories", str(each.millipoints), str(each.categories))
-    for entry in Entry.objects.filter(kind=EntryKind.CONVERSION, allocation=None):
-        yield Difference(f"entry {entry.pk}", "allocation", "one", "none")
+    """Each allocation against the lines of its conversion and its sums over epochs; and back."""
+    for row in _select(ALLOCATIONS):
+        pk, placed, points, moved, wei, given, cumulative, running, categories = row
+        where = f"allocation {pk}"
+        if not placed:
+            yield Difference(where, "entry", "a conversion of its epoch", "another or none")
+        for what, expected, found in (
+            ("millipoints", moved, points),
+            ("wei", given, wei),
+            ("cumulative_wei", running, cumulative),
+            ("categories", points, sum(json.loads(categories).values())),
+        ):
+            if expected != found:
+                yield Difference(where, what, str(expected), str(found))
+    for (line,) in _select(WITHOUT_ALLOCATION):
+        yield Difference(f"line {line}", "allocation", "one", "none")
 
 
-def _converted_accounts(entry: Entry) -> tuple[int, int]:
-    """Whose points an entry converted, and which account got the LAM."""
-    lines = {
-        line.category: line.account_id
-        for line in entry.lines.all()
-        if line.account_id >= FIRST_PERSONAL_ACCOUNT
-    }
-    return lines.get(Category.CONVERTED, 0), lines.get(Category.ALLOCATED, 0)
+def _select(statement: str) -> Iterator[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(BATCH):
+            yield from rows
 
 
 def _caps() -> Iterator[Difference]:

@@ -7,23 +7,27 @@ what goes on chain. The same ledger and policy give the same bytes anywhere. Pur
 """
 
 import contextlib
-import json
+import hashlib
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 
 from lam_core.canonical import canonical_json, digest_bytes
-from points.merkle import EMPTY_ROOT, MerkleTree, Value
+from points.keccak import Bytes
+from points.merkle import EMPTY_ROOT, MerkleTree, Value, dumped, leaf_hashes
 
 FILES = ("allocations.json", "policy.json", "totals.json", "tree.json")
 NODES = "nodes.bin"
 VERSION = 1
+PART = 5_000
 
 
 class BundleError(ValueError):
@@ -65,6 +69,14 @@ class Header:
     previous_bundle_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file as the manifest names it."""
+
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A written bundle: its hash, its tree's root and where it lies."""
@@ -74,33 +86,65 @@ class Bundle:
     path: Path
 
 
-def write(folder: Path, *, header: Header, policy: dict[str, Any], rows: Sequence[Row]) -> Bundle:
+def write(folder: Path, *, header: Header, policy: dict[str, Any], rows: Iterable[Row]) -> Bundle:
     """Write an epoch's bundle as `folder/epoch-N`, replacing what an interrupted run left there.
 
-    Rows are in the order of their leaves, without gaps. The directory appears complete or not at
-    all, except that a replacement is briefly absent.
+    Rows are in the order of their leaves, without gaps, and are read once: there may be millions.
+    The directory appears complete or not at all, except that a replacement is briefly absent.
     """
-    tree = MerkleTree.of([row.value for row in rows]) if rows else None
-    root = tree.root if tree else EMPTY_ROOT
-    files = {
-        "allocations.json": _allocations(rows),
-        "policy.json": canonical_json(policy),
-        "totals.json": canonical_json(_totals(header, rows, root)),
-        "tree.json": tree.dump([row.value for row in rows]) if tree else b"null",
-    }
-    manifest = canonical_json(_manifest(header, files))
     folder.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".epoch-{header.epoch}-", dir=folder))
     with _removed_on_error(building):
-        for name, content in {**files, "manifest.json": manifest}.items():
-            _store(building / name, content)
-        _store(building / NODES, tree.nodes.tobytes() if tree else b"")
+        table = _Table()
+        files = {"allocations.json": _store(building / "allocations.json", table.read(rows))}
+        tree = table.tree()
+        root = tree.root if tree else EMPTY_ROOT
+        dump = tree.dump_parts(table.values) if tree else [b"null"]
+        totals = canonical_json(_totals(header, table, root))
+        files |= {
+            "policy.json": _store(building / "policy.json", [canonical_json(policy)]),
+            "totals.json": _store(building / "totals.json", [totals]),
+            "tree.json": _store(building / "tree.json", dump),
+        }
+        manifest = canonical_json(_manifest(header, files))
+        _store(building / "manifest.json", [manifest])
+        _store(building / NODES, [tree.nodes.tobytes()] if tree else [])
         building.chmod(0o755)
         target = path_of(folder, header.epoch)
         shutil.rmtree(target, ignore_errors=True)
         building.rename(target)
     _sync(folder)
     return Bundle(digest_bytes(manifest), root, target)
+
+
+class _Table:
+    """Rows on their way into a file: what is kept of them are sums, leaves and dumped values."""
+
+    def __init__(self) -> None:
+        self.accounts = self.millipoints = self.wei = 0
+        self.values: list[str] = []
+        self._leaves: list[Bytes] = []
+
+    def read(self, rows: Iterable[Row]) -> Iterator[bytes]:
+        """Canonical JSON of the allocations, a few thousand rows at a time."""
+        yield b"["
+        remaining, comma = iter(rows), b""
+        while part := list(itertools.islice(remaining, PART)):
+            self._keep(part)
+            yield comma + ",".join(map(_row, part)).encode()
+            comma = b","
+        yield b"]"
+
+    def _keep(self, part: Sequence[Row]) -> None:
+        self.accounts += sum(1 for row in part if row.millipoints)
+        self.millipoints += sum(row.millipoints for row in part)
+        self.wei += sum(row.wei for row in part)
+        self.values += [dumped(row.value) for row in part]
+        self._leaves.append(leaf_hashes([row.value for row in part]))
+
+    def tree(self) -> MerkleTree | None:
+        """Over all rows; None when there were none."""
+        return MerkleTree.of_leaves(np.concatenate(self._leaves)) if self._leaves else None
 
 
 def path_of(folder: Path, epoch: int) -> Path:
@@ -111,7 +155,7 @@ def path_of(folder: Path, epoch: int) -> Path:
 def read_json(path: Path, name: str) -> Any:
     """One file of a bundle, parsed. Raises BundleError."""
     try:
-        return json.loads((path / name).read_bytes())
+        return orjson.loads((path / name).read_bytes())
     except FileNotFoundError:
         raise BundleError(f"{name} is missing") from None
     except ValueError as error:
@@ -164,45 +208,40 @@ def open_tree(path: Path) -> MerkleTree:
     return MerkleTree(np.memmap(file, np.uint8, "r").reshape(-1, 32))
 
 
-def _allocations(rows: Sequence[Row]) -> bytes:
-    """Canonical JSON written row by row: there may be millions."""
-    return b"[" + b",".join(_row(row) for row in rows) + b"]"
-
-
-def _row(row: Row) -> bytes:
+def _row(row: Row) -> str:
     categories = ",".join(f'"{name}":"{row.categories[name]}"' for name in sorted(row.categories))
     return (
         f'{{"address":"{row.address}","categories":{{{categories}}},'
         f'"cumulative_wei":"{row.cumulative_wei}","leaf":{row.leaf},'
         f'"millipoints":"{row.millipoints}","wei":"{row.wei}"}}'
-    ).encode()
+    )
 
 
-def _totals(header: Header, rows: Sequence[Row], root: str) -> dict[str, Any]:
+def _totals(header: Header, table: _Table, root: str) -> dict[str, Any]:
     return {
-        "accounts": sum(1 for row in rows if row.millipoints),
+        "accounts": table.accounts,
         "chain_id": header.chain_id,
         "closing_at": header.closing_at,
         "distributor": header.distributor,
         "emission_limit_wei": str(header.emission_limit_wei),
         "epoch": header.epoch,
         "ledger_root": header.ledger_root,
-        "millipoints": str(sum(row.millipoints for row in rows)),
+        "millipoints": str(table.millipoints),
         "policy_hash": header.policy_hash,
         "release_hash": header.release_hash,
         "root": root,
         "source_totals_wei": [str(each) for each in header.source_totals_wei],
         "total_wei": str(header.total_wei),
         "version": VERSION,
-        "wei": str(sum(row.wei for row in rows)),
+        "wei": str(table.wei),
     }
 
 
-def _manifest(header: Header, files: dict[str, bytes]) -> dict[str, Any]:
+def _manifest(header: Header, files: Mapping[str, Stored]) -> dict[str, Any]:
     return {
         "epoch": header.epoch,
         "files": [
-            {"bytes": len(files[name]), "name": name, "sha256": digest_bytes(files[name])}
+            {"bytes": files[name].bytes, "name": name, "sha256": files[name].sha256}
             for name in FILES
         ],
         "previous": header.previous_bundle_hash,
@@ -219,11 +258,17 @@ def _removed_on_error(folder: Path) -> Iterator[None]:
         raise
 
 
-def _store(path: Path, content: bytes) -> None:
+def _store(path: Path, parts: Iterable[bytes]) -> Stored:
+    """Write and flush a file; its length and hash."""
+    length, digest = 0, hashlib.sha256()
     with path.open("wb") as file:
-        file.write(content)
+        for part in parts:
+            file.write(part)
+            digest.update(part)
+            length += len(part)
         file.flush()
         os.fsync(file.fileno())
+    return Stored(length, "0x" + digest.hexdigest())
 
 
 def _sync(folder: Path) -> None:

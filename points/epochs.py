@@ -8,43 +8,34 @@ Every step can be run again after a crash at any point.
 
 import logging
 import secrets
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+import orjson
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max, Sum
+from django.db.models import Max
 from django.utils import timezone
 
-from accounts import wallets
 from chain.deployment import NotDeployed, deployment
 from contributions import policy as adopted
 from contributions.policy_document import Policy
 from points import bundle, ledger, rewards, seal
-from points.allocation import Limit, allocate, scheduled_emission
+from points.allocation import Limit, scheduled_emission
+from points.conversion import convert
 from points.ledger import Amount, Draft
 from points.models import (
     FIRST_PERSONAL_ACCOUNT,
-    Account,
-    AccountKind,
-    Allocation,
-    Balance,
     Category,
     EmissionLimit,
     EntryKind,
     Epoch,
-    Leaf,
     Line,
     RootActivation,
     RootSubmission,
     RootVeto,
     SystemAccount,
-    Unit,
 )
-
-ZERO_ADDRESS = "0x" + "0" * 40
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +46,6 @@ class EpochError(ValueError):
 
 class AlreadyClosed(EpochError):
     """The epoch was closed before; what it gave stands."""
-
-
-class LedgerInconsistent(RuntimeError):
-    """Balances and lines disagree: nothing is paid out until that is understood."""
 
 
 def open_next() -> Epoch:
@@ -122,126 +109,21 @@ def _destination() -> tuple[int, str]:
     return ours.chain_id, ours.address("RewardsDistributor")
 
 
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """One account's part in an epoch."""
-
-    account: int
-    address: str
-    millipoints: int
-    wei: int
-    lam_account: int
-
-
 def _allocate(epoch: Epoch) -> None:
     """Convert, seal, write the bundle and close; writers of the epoch are shut out."""
     policy = rewards.policy_of(epoch.policy_hash)
-    assert epoch.closing_at is not None
-    points, addresses = _convertible(epoch)
     epoch.emission_limit_wei = scheduled_emission(epoch.number, emission_limits())
-    emission = min(policy.emission(epoch.number), epoch.emission_limit_wei)
-    wei = allocate(emission, {addresses[account]: amount for account, amount in points.items()})
-    lam = ledger.lam_accounts(wei)
-    shares = [
-        _Share(
-            account, addresses[account], amount, wei[addresses[account]], lam[addresses[account]]
-        )
-        for account, amount in sorted(points.items(), key=lambda each: addresses[each[0]].lower())
-    ]
-    entries = ledger.post_many([_conversion(epoch, share) for share in shares])
-    _store_allocations(epoch, shares, entries)
+    paid = convert(epoch, min(policy.emission(epoch.number), epoch.emission_limit_wei))
     seal.seal_pending(epoch=epoch.number)
     epoch.ledger_root = seal.ledger_root(epoch.number)
-    epoch.emission_wei = sum(share.wei for share in shares)
-    epoch.millipoints = sum(share.millipoints for share in shares)
-    epoch.accounts = len(shares)
+    epoch.emission_wei = paid.wei
+    epoch.millipoints = paid.millipoints
+    epoch.accounts = paid.accounts
     epoch.total_wei = epoch.emission_wei + _total_before(epoch.number)
     written = write_bundle(epoch, policy)
     epoch.root, epoch.bundle_hash = written.root, written.hash
     epoch.closed_at = timezone.now()
     epoch.save()
-
-
-def _convertible(epoch: Epoch) -> tuple[dict[int, int], dict[int, str]]:
-    """Points and addresses by account, of those who can be paid; the others' points are carried."""
-    balances = _balances()
-    _check_lines(epoch.number, balances)
-    users = dict(Account.objects.filter(pk__in=balances).values_list("pk", "user_id"))
-    primary = wallets.primaries([user for user in users.values() if user is not None])
-    addresses = {
-        account: primary[user]
-        for account, user in users.items()
-        if user in primary and primary[user] != ZERO_ADDRESS
-    }
-    _carry_out(epoch, {a: amount for a, amount in balances.items() if a not in addresses})
-    return {a: amount for a, amount in balances.items() if a in addresses}, addresses
-
-
-def _balances() -> dict[int, int]:
-    rows = Balance.objects.filter(account__kind=AccountKind.POINTS, amount__gt=0)
-    return {account: int(amount) for account, amount in rows.values_list("account_id", "amount")}
-
-
-def _categories(number: int) -> dict[int, dict[str, int]]:
-    """Millipoints by account and category name of an epoch, conversions left out."""
-    rows = (
-        Line.objects.filter(epoch_number=number, account_id__gte=FIRST_PERSONAL_ACCOUNT)
-        .filter(unit=Unit.MILLIPOINTS)
-        .exclude(category=Category.CONVERTED)
-        .order_by()
-        .values_list("account_id", "category")
-        .annotate(sum=Sum("amount"))
-    )
-    sums: dict[int, dict[str, int]] = defaultdict(dict)
-    for account, category, amount in rows:
-        sums[account][Category(category).name.lower()] = int(amount)
-    return sums
-
-
-def _check_lines(number: int, balances: Mapping[int, int]) -> None:
-    """Every balance is what the epoch's own lines add up to: nothing is left from before."""
-    sums = _categories(number)
-    for account, amount in balances.items():
-        if (found := sum(sums[account].values())) != amount:
-            raise LedgerInconsistent(
-                f"Account {account} holds {amount} millipoints, its lines add up to {found}."
-            )
-
-
-def _conversion(epoch: Epoch, share: _Share) -> Draft:
-    return Draft(
-        kind=EntryKind.CONVERSION,
-        key=f"convert:{epoch.number}:{share.account}",
-        epoch=epoch.number,
-        lines=[
-            Amount(share.account, -share.millipoints, Category.CONVERTED),
-            Amount(SystemAccount.CONVERTED, share.millipoints, Category.CONVERTED),
-            Amount(SystemAccount.EMISSION, -share.wei, Category.ALLOCATED, Unit.LAM_WEI),
-            Amount(share.lam_account, share.wei, Category.ALLOCATED, Unit.LAM_WEI),
-        ],
-        request={"epoch": epoch.number, "account": share.account},
-        inputs={"millipoints": share.millipoints, "wei": str(share.wei)},
-        posted_at=epoch.closing_at,
-    )
-
-
-def _carry_out(epoch: Epoch, unpaid: Mapping[int, int]) -> None:
-    ledger.post_many(
-        [
-            Draft(
-                kind=EntryKind.CARRY,
-                key=f"carry-out:{epoch.number}:{account}",
-                epoch=epoch.number,
-                lines=[
-                    Amount(account, -amount, Category.CARRIED),
-                    Amount(SystemAccount.CARRIED, amount, Category.CARRIED),
-                ],
-                request={"epoch": epoch.number, "account": account},
-                posted_at=epoch.closing_at,
-            )
-            for account, amount in sorted(unpaid.items())
-        ]
-    )
 
 
 def _carry_in(epoch: Epoch) -> None:
@@ -271,49 +153,6 @@ def _carry_in(epoch: Epoch) -> None:
     )
 
 
-def _store_allocations(epoch: Epoch, shares: list[_Share], entries: list[int]) -> None:
-    leaves = _leaves(epoch, shares)
-    categories = _categories(epoch.number)
-    before = _cumulative_before(epoch.number)
-    Allocation.objects.bulk_create(
-        [
-            Allocation(
-                epoch=epoch,
-                leaf_id=leaves[share.lam_account],
-                points_account_id=share.account,
-                entry_id=entry,
-                categories=categories[share.account],
-                millipoints=share.millipoints,
-                wei=share.wei,
-                cumulative_wei=before.get(leaves[share.lam_account], 0) + share.wei,
-            )
-            for share, entry in zip(shares, entries, strict=True)
-        ],
-        batch_size=5_000,
-    )
-
-
-def _leaves(epoch: Epoch, shares: list[_Share]) -> dict[int, int]:
-    """Leaf index by LAM account; new addresses follow the known ones, in the order of shares."""
-    known = dict(Leaf.objects.values_list("account_id", "index"))
-    new = [share.lam_account for share in shares if share.lam_account not in known]
-    added = {account: len(known) + n for n, account in enumerate(new)}
-    Leaf.objects.bulk_create(
-        [
-            Leaf(index=index, account_id=account, first_epoch=epoch)
-            for account, index in added.items()
-        ],
-        batch_size=10_000,
-    )
-    return known | added
-
-
-def _cumulative_before(number: int) -> dict[int, int]:
-    """Wei allocated to each leaf by the epochs before."""
-    rows = Allocation.objects.filter(epoch__lt=number).order_by().values_list("leaf_id")
-    return {leaf: int(wei) for leaf, wei in rows.annotate(wei=Sum("wei"))}
-
-
 def _total_before(number: int) -> int:
     before = Epoch.objects.filter(pk=number - 1).values_list("total_wei", flat=True).first()
     return int(before or 0)
@@ -328,7 +167,6 @@ def emission_limits() -> list[Limit]:
 def write_bundle(epoch: Epoch, policy: Policy | None = None) -> bundle.Bundle:
     """Write (again) the bundle of an epoch from the ledger; the same bytes every time."""
     policy = policy or rewards.policy_of(epoch.policy_hash)
-    assert epoch.closing_at is not None
     previous = Epoch.objects.filter(pk=epoch.number - 1).first()
     header = bundle.Header(
         epoch=epoch.number,
@@ -353,30 +191,34 @@ def source_totals(epoch: Epoch) -> tuple[int, int, int]:
     return (epoch.total_wei, 0, 0)
 
 
-def bundle_rows(number: int) -> list[bundle.Row]:
-    """A row per leaf known at the end of an epoch, in the order of leaves."""
-    cumulative = _cumulative_before(number + 1)
-    now = {
-        row.leaf_id: row
-        for row in Allocation.objects.filter(epoch=number).only(
-            "leaf_id", "categories", "millipoints", "wei"
-        )
-    }
-    leaves = Leaf.objects.filter(first_epoch__lte=number).order_by("index")
-    rows = []
-    for index, address in leaves.values_list("index", "account__address"):
-        row = now.get(index)
-        rows.append(
-            bundle.Row(
-                address=address,
-                leaf=index,
-                categories=row.categories if row else {},
-                millipoints=row.millipoints if row else 0,
-                wei=row.wei if row else 0,
-                cumulative_wei=cumulative.get(index, 0),
+# The last sum of a leaf that this epoch gave nothing is that of the last epoch that did.
+ROWS = """
+COPY (
+    SELECT f.index, a.address, n.categories, n.millipoints, n.wei,
+           coalesce(n.cumulative_wei, before.cumulative_wei)
+    FROM points_leaf f JOIN points_account a ON a.id = f.account_id
+    LEFT JOIN points_allocation n ON n.leaf_id = f.index AND n.epoch_id = {number}
+    LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o
+                       WHERE n.id IS NULL AND o.leaf_id = f.index AND o.epoch_id < {number}
+                       ORDER BY o.epoch_id DESC LIMIT 1) before ON true
+    WHERE f.first_epoch_id <= {number} ORDER BY f.index
+) TO STDOUT WITH (NULL '')
+"""
+
+
+def bundle_rows(number: int) -> Iterator[bundle.Row]:
+    """A row per leaf known at the end of an epoch, in the order of leaves; read as it is used."""
+    with connection.cursor() as cursor, cursor.copy(ROWS.format(number=int(number))) as copy:
+        for each in copy:
+            leaf, address, categories, millipoints, wei, cumulative = bytes(each)[:-1].split(b"\t")
+            yield bundle.Row(
+                address=address.decode(),
+                leaf=int(leaf),
+                categories=orjson.loads(categories) if categories else {},
+                millipoints=int(millipoints or 0),
+                wei=int(wei or 0),
+                cumulative_wei=int(cumulative or 0),
             )
-        )
-    return rows
 
 
 def timestamp(moment: datetime | None) -> str:

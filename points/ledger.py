@@ -5,11 +5,12 @@ that the epoch is the one in progress, and keep the balances of personal account
 posts in one call (`post`, `post_many`): two could take the same balances in opposite orders.
 """
 
+import contextlib
 import hashlib
 import hmac
-import json
+import itertools
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from lam_core.canonical import canonical_json, content_hash
+from points.arrays import array_item, array_literals
 from points.models import (
     Account,
     AccountKind,
@@ -29,6 +31,7 @@ from points.models import (
     EntryKind,
     Epoch,
     IdempotencyKey,
+    SystemAccount,
     Unit,
 )
 
@@ -163,7 +166,7 @@ def post(
         return entry
     try:
         with transaction.atomic():
-            ids = _insert([draft])
+            ids = _insert([draft], account_codes(line.account for line in lines))
     except IntegrityError as error:
         if entry := find(key, request):
             return entry
@@ -171,18 +174,28 @@ def post(
     return Entry.objects.get(pk=ids[0])
 
 
-def post_many(drafts: Sequence[Draft]) -> list[int]:
+def post_many(drafts: Iterable[Draft], *, codes: Mapping[int, str] | None = None) -> list[int]:
     """Post new entries of one epoch; returns their ids. All or none.
 
-    Raises as `post` does; a key that exists is an error. After an error the caller's transaction
-    can only roll back.
+    `codes` are those of the accounts (see `account_codes`) where the caller knows them all. Raises
+    as `post` does; a key that exists is an error. After an error the caller's transaction can only
+    roll back.
     """
-    if not drafts:
+    chunks = _chunks(drafts)
+    first, second = next(chunks, None), next(chunks, None)
+    if first is None:
         return []
-    try:
-        return _insert(drafts)
-    except IntegrityError as error:
-        raise _explained(error) from error
+    ids = []
+    known = {**SYSTEM_CODES, **codes} if codes else None
+    # A single statement is all or none by itself, and one round trip.
+    with transaction.atomic(savepoint=False) if second else contextlib.nullcontext():
+        try:
+            for chunk in itertools.chain([first], [second] if second else [], chunks):
+                named = (line.account for draft in chunk for line in draft.lines)
+                ids += _insert(chunk, known or account_codes(named))
+        except IntegrityError as error:
+            raise _explained(error) from error
+    return ids
 
 
 def find(key: str, request: dict[str, Any]) -> Entry | None:
@@ -208,18 +221,21 @@ def entry_digest(
 
     The salt keeps someone who knows an entry's leaf in the ledger tree from guessing its content.
     """
-    content = {
-        "epoch": epoch,
-        "inputs": inputs,
-        "kind": str(kind),
-        "lines": [
-            [account, int(unit), int(category), str(amount)]
-            for account, unit, category, amount in lines
-        ],
-        "posted_at": _timestamp(posted_at),
-        "salt": salt.hex(),
-    }
-    return hashlib.sha256(canonical_json(content)).digest()
+    coded = ",".join(
+        f'["{account}",{unit:d},{category:d},"{amount}"]'
+        for account, unit, category, amount in lines
+    )
+    encoded = canonical_json(inputs).decode()
+    return _digest(str(kind), epoch, _timestamp(posted_at), encoded, coded, salt)
+
+
+def _digest(kind: str, epoch: int, posted_at: str, inputs: str, lines: str, salt: bytes) -> bytes:
+    """Canonical JSON put together from its parts: entries are posted by the million."""
+    content = (
+        f'{{"epoch":{epoch},"inputs":{inputs},"kind":"{kind}","lines":[{lines}],'
+        f'"posted_at":"{posted_at}","salt":"{salt.hex()}"}}'
+    )
+    return hashlib.sha256(content.encode()).digest()
 
 
 def _timestamp(moment: datetime) -> str:
@@ -247,6 +263,7 @@ def account_codes(accounts: Iterable[int]) -> dict[int, str]:
     return codes
 
 
+SYSTEM_CODES = {int(each): f"{AccountKind.SYSTEM}:{each.name.lower()}" for each in SystemAccount}
 CODES_KEPT = 200_000
 _codes: dict[int, str] = {}
 
@@ -261,82 +278,132 @@ def _accounts_by_address(addresses: Sequence[str]) -> dict[str, int]:
     return dict(rows.values_list("address", "pk"))
 
 
+# One statement, so that its triggers see entries and lines complete; one round trip, so that
+# writers hold balances briefly. The epoch's lock comes before anything is written: closing holds it
+# alone. Columns come as array literals: dumping lists value by value costs more than the insert.
 INSERT = """
-WITH entries AS (
+WITH locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(7411, %s::int)
+), known AS MATERIALIZED (
+    SELECT 1 FROM locked
+    WHERE (SELECT salt FROM points_epoch WHERE number = %s::bigint) IS NOT DISTINCT FROM %s::bytea
+), ids AS MATERIALIZED (
+    SELECT array_agg(nextval('points_entry_id_seq')) AS entry
+    FROM known, generate_series(1, %s::int)
+    HAVING count(*) > 0
+), entries AS (
     INSERT INTO points_entry
         (id, kind, epoch_id, posted_at, inputs, reverses_id, line_count, salt, digest)
-    SELECT id, kind, epoch, posted_at, inputs::jsonb, reverses, line_count, salt, digest
-    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[],
-                %s::int[], %s::bytea[], %s::bytea[])
-        AS t (id, kind, epoch, posted_at, inputs, reverses, line_count, salt, digest)
+    SELECT ids.entry[n], kind, %s::bigint, posted_at, inputs, reverses, lines, salt, digest
+    FROM ids, unnest(%s::text[], %s::timestamptz[], %s::jsonb[], %s::bigint[], %s::int[],
+                     %s::bytea[], %s::bytea[])
+        WITH ORDINALITY AS t (kind, posted_at, inputs, reverses, lines, salt, digest, n)
 ), keys AS (
     INSERT INTO points_idempotencykey (entry_id, key, request_hash, workflow_id)
-    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::uuid[])
+    SELECT ids.entry[n], key, request_hash, workflow
+    FROM ids, unnest(%s::text[], %s::text[], %s::uuid[])
+        WITH ORDINALITY AS t (key, request_hash, workflow, n)
+), lines AS (
+    INSERT INTO points_line (entry_id, position, account_id, unit, category, epoch_number, amount)
+    SELECT ids.entry[n], position, account, unit, category, %s::bigint, amount
+    FROM ids, unnest(%s::int[], %s::int[], %s::bigint[], %s::smallint[], %s::smallint[],
+                     %s::numeric[]) AS t (n, position, account, unit, category, amount)
 )
-INSERT INTO points_line (entry_id, position, account_id, unit, category, epoch_number, amount)
-SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::smallint[], %s::smallint[],
-                     %s::bigint[], %s::numeric[])
+SELECT entry FROM ids
 """
-CHUNK = 2000
+LINES_PER_STATEMENT = 40_000
 
 
-def _insert(drafts: Sequence[Draft]) -> list[int]:
-    (number,) = {draft.epoch for draft in drafts}
-    codes = account_codes(line.account for draft in drafts for line in draft.lines)
+def _chunks(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
+    """Drafts by the statement that inserts them."""
+    chunk: list[Draft] = []
+    lines = 0
+    for draft in drafts:
+        chunk.append(draft)
+        lines += len(draft.lines)
+        if lines >= LINES_PER_STATEMENT:
+            yield chunk
+            chunk, lines = [], 0
+    if chunk:
+        yield chunk
+
+
+def _insert(drafts: Sequence[Draft], codes: Mapping[int, str]) -> list[int]:
+    (epoch,) = {draft.epoch for draft in drafts}
     now = timezone.now()
-    with connection.cursor() as cursor:
-        # The epoch's lock before the insert, whose triggers lock balances: closing holds it alone.
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('points_entry', 'id')), "
-            "pg_advisory_xact_lock_shared(%s, %s), "
-            "(SELECT salt FROM points_epoch WHERE number = %s) FROM generate_series(1, %s)",
-            [EPOCH_LOCK, number, number, len(drafts)],
-        )
-        rows = cursor.fetchall()
-        ids = [row[0] for row in rows]
+    for attempt in range(2):
+        secret = _secret(epoch) if attempt else _secrets.get(epoch)
         # A claim may come before its epoch opens and has a secret of its own.
-        secret = secrets.token_bytes(32) if rows[0][2] is None else bytes(rows[0][2])
-        for start in range(0, len(drafts), CHUNK):
-            part = drafts[start : start + CHUNK]
-            cursor.execute(INSERT, _columns(ids[start : start + CHUNK], part, secret, codes, now))
-    return ids
+        head, keys, lines = _columns(drafts, secret or secrets.token_bytes(32), codes, now)
+        known = None if secret is None else f"\\x{secret.hex()}"
+        found = _execute([epoch, epoch, known, len(drafts), epoch, *head, *keys, epoch, *lines])
+        if found:
+            return found
+    raise EpochNotInProgress(f"Epoch {epoch} was opened or undone meanwhile.")
+
+
+def _secret(epoch: int) -> bytes | None:
+    """The secret of an epoch, kept for the next entry; one that no longer is inserts nothing."""
+    row = Epoch.objects.filter(pk=epoch).values_list("salt", flat=True).first()
+    _secrets.pop(epoch, None)
+    if row is None:
+        return None
+    if len(_secrets) >= SECRETS_KEPT:
+        _secrets.clear()
+    _secrets[epoch] = bytes(row)
+    return _secrets[epoch]
+
+
+SECRETS_KEPT = 64
+_secrets: dict[int, bytes] = {}
+
+
+def _execute(parameters: Sequence[Any]) -> list[int]:
+    """Run INSERT as a prepared statement; the ids of the entries, none if the secret was another.
+
+    Every parameter is text: PostgreSQL prepares the statement anew for other types.
+    """
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        texts = [each if each is None else str(each) for each in parameters]
+        row = cursor.execute(INSERT, texts, prepare=True).fetchone()
+    return row[0] if row else []
 
 
 def _columns(
-    ids: Sequence[int],
-    drafts: Sequence[Draft],
-    secret: bytes,
-    codes: dict[int, str],
-    now: datetime,
-) -> list[list[Any]]:
-    """The parameters of INSERT, one list a column."""
+    drafts: Sequence[Draft], secret: bytes, codes: Mapping[int, str], now: datetime
+) -> tuple[list[str], list[str], list[str]]:
+    """The columns of entries, of keys and of lines, each an array literal."""
     entries, keys, rows = [], [], []
-    for entry, draft in zip(ids, drafts, strict=True):
+    for number, draft in enumerate(drafts, 1):
         lines = [line for line in draft.lines if line.amount]
         if len(lines) < 2:
             raise LedgerError(f"The entry {draft.key} moves nothing.")
-        posted_at = draft.posted_at or now
+        posted_at = _timestamp(draft.posted_at or now)
         salt = salt_of(secret, draft.key)
-        digest = entry_digest(
-            kind=draft.kind,
-            epoch=draft.epoch,
-            posted_at=posted_at,
-            inputs=draft.inputs,
-            lines=[
-                (codes.get(line.account, ""), line.unit, line.category, line.amount)
-                for line in lines
-            ],
-            salt=salt,
+        inputs = canonical_json(draft.inputs).decode()
+        coded = ",".join(
+            f'["{codes.get(each.account, "")}",{each.unit:d},{each.category:d},"{each.amount}"]'
+            for each in lines
         )
-        inputs = json.dumps(draft.inputs)
-        head = (entry, draft.kind.value, draft.epoch, posted_at, inputs, draft.reverses)
-        entries.append((*head, len(lines), salt, digest))
-        keys.append((entry, draft.key, content_hash(draft.request), draft.workflow))
+        digest = _digest(draft.kind.value, draft.epoch, posted_at, inputs, coded, salt)
+        entries.append(
+            (
+                draft.kind.value, f'"{posted_at}"', array_item(inputs), array_item(draft.reverses),
+                str(len(lines)), array_item(salt), array_item(digest),
+            )
+        )  # fmt: skip
+        request_hash = content_hash(draft.request)
+        keys.append((array_item(draft.key), request_hash, array_item(draft.workflow)))
         rows += [
-            (entry, n, int(each.account), each.unit, each.category, draft.epoch, each.amount)
-            for n, each in enumerate(lines)
-        ]
-    return [list(column) for table in (entries, keys, rows) for column in zip(*table, strict=True)]
+            (
+                str(number), str(position), str(int(each.account)), f"{each.unit:d}",
+                f"{each.category:d}", str(each.amount),
+            )
+            for position, each in enumerate(lines)
+        ]  # fmt: skip
+    return array_literals(entries), array_literals(keys), array_literals(rows)
 
 
 def _explained(error: IntegrityError) -> Exception:

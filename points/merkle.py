@@ -5,7 +5,7 @@ of value i and `nodes[i]` the hash of its two children in ascending order. Leave
 the values, so that an account's position never moves from epoch to epoch. Pure: no Django, no I/O.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ LEAF_ENCODING = ("address", "uint256")
 UINT256_MAX = 2**256 - 1
 EMPTY_ROOT = "0xc5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
 """The root of a tree without leaves: Keccak-256 of nothing. Nobody can prove anything under it."""
+PART = 50_000
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
@@ -76,16 +77,30 @@ class MerkleTree:
 
     def dump(self, values: Sequence[Value]) -> bytes:
         """`JSON.stringify(tree.dump())` of @openzeppelin/merkle-tree, byte for byte."""
+        return b"".join(self.dump_parts([dumped(value) for value in values]))
+
+    def dump_parts(self, values: Sequence[str]) -> Iterator[bytes]:
+        """The dump in parts, of values as `dumped` gives them: it may be hundreds of megabytes."""
         if len(values) != len(self):
             raise ValueError(f"{len(values)} values for a tree of {len(self)} leaves")
-        last = len(self.nodes) - 1
-        rows = ",".join(
-            f'{{"value":["{value.account}","{value.cumulative_wei}"],"treeIndex":{last - index}}}'
-            for index, value in enumerate(values)
-        )
         encoding = ",".join(f'"{name}"' for name in LEAF_ENCODING)
-        head = f'{{"format":"standard-v1","leafEncoding":[{encoding}],"tree":['
-        return head.encode() + _quoted_hex(self.nodes) + f'],"values":[{rows}]}}'.encode()
+        yield f'{{"format":"standard-v1","leafEncoding":[{encoding}],"tree":['.encode()
+        for start in range(0, len(self.nodes), PART):
+            yield (b"," if start else b"") + _quoted_hex(self.nodes[start : start + PART])
+        yield b'],"values":['
+        last = len(self.nodes) - 1
+        for start in range(0, len(values), PART):
+            rows = ",".join(
+                f'{{"value":[{value}],"treeIndex":{last - index}}}'
+                for index, value in enumerate(values[start : start + PART], start)
+            )
+            yield ("," if start else "").encode() + rows.encode()
+        yield b"]}"
+
+
+def dumped(value: Value) -> str:
+    """A value between the brackets of a dump."""
+    return f'"{value.account}","{value.cumulative_wei}"'
 
 
 def leaf_hashes(values: Sequence[Value]) -> Bytes:

@@ -128,7 +128,9 @@ class Account(models.Model):
 class Balance(models.Model):
     """What stands on a personal account; written by the trigger on lines alone."""
 
-    account = models.OneToOneField(Account, models.PROTECT, primary_key=True)
+    account = models.OneToOneField(
+        Account, models.DO_NOTHING, db_constraint=False, primary_key=True
+    )
     amount = WeiField(default=0)
 
     class Meta:
@@ -314,7 +316,7 @@ class Seal(models.Model):
     """
 
     position = models.PositiveBigIntegerField(primary_key=True)
-    entry = models.OneToOneField(Entry, models.PROTECT, related_name="seal")
+    entry = models.OneToOneField(Entry, models.DO_NOTHING, db_constraint=False, related_name="seal")
     digest = models.BinaryField()
     chain = models.BinaryField()
     epoch_number = models.PositiveBigIntegerField()
@@ -330,8 +332,12 @@ class Leaf(models.Model):
     """An address's place in every tree from its first on; never reused, never moved."""
 
     index = models.PositiveIntegerField(primary_key=True)
-    account = models.OneToOneField(Account, models.PROTECT, related_name="leaf")
-    first_epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="new_leaves")
+    account = models.OneToOneField(
+        Account, models.DO_NOTHING, db_constraint=False, related_name="leaf"
+    )
+    first_epoch = models.ForeignKey(
+        Epoch, models.DO_NOTHING, db_constraint=False, related_name="new_leaves"
+    )
 
     class Meta:
         verbose_name_plural = "leaves"
@@ -343,10 +349,19 @@ class Leaf(models.Model):
 class Allocation(models.Model):
     """What one epoch gave to one address, and what all epochs gave it up to then."""
 
-    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="allocations")
-    leaf = models.ForeignKey(Leaf, models.PROTECT, related_name="allocations")
-    points_account = models.ForeignKey(Account, models.PROTECT, related_name="allocations")
-    entry = models.OneToOneField(Entry, models.PROTECT, related_name="allocation")
+    # A statement trigger checks what these name, a million rows at once.
+    epoch = models.ForeignKey(
+        Epoch, models.DO_NOTHING, db_constraint=False, related_name="allocations"
+    )
+    leaf = models.ForeignKey(
+        Leaf, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="allocations"
+    )
+    points_account = models.ForeignKey(
+        Account, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="allocations"
+    )
+    entry = models.ForeignKey(
+        Entry, models.DO_NOTHING, db_constraint=False, related_name="allocations"
+    )
     categories = models.JSONField(help_text="Millipoints by category.")
     millipoints = models.BigIntegerField()
     wei = WeiField()
@@ -354,9 +369,9 @@ class Allocation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["epoch", "leaf"], name="allocation_leaf_once"),
+            models.UniqueConstraint(fields=["leaf", "epoch"], name="allocation_leaf_once"),
             models.UniqueConstraint(
-                fields=["epoch", "points_account"], name="allocation_account_once"
+                fields=["points_account", "epoch"], name="allocation_account_once"
             ),
             models.CheckConstraint(condition=Q(millipoints__gt=0), name="allocation_for_points"),
             models.CheckConstraint(

@@ -3,7 +3,8 @@
 Used by the auditors' page, by `manage.py audit` and at the end of the demonstration loop.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,11 +122,10 @@ def bundle_differences(epoch: Epoch) -> Iterator[Difference]:
 
 
 def _row_differences(
-    where: str, ledger_rows: list[bundle.Row], rows: list[bundle.Row]
+    where: str, ledger_rows: Iterable[bundle.Row], rows: list[bundle.Row]
 ) -> Iterator[Difference]:
-    yield from _compare(where, "leaves", len(ledger_rows), len(rows))
-    for expected, found in zip(ledger_rows, rows, strict=False):
-        yield from _compare(where, f"leaf {expected.leaf}", expected, found)
+    for leaf, (expected, found) in enumerate(itertools.zip_longest(ledger_rows, rows)):
+        yield from _compare(where, f"leaf {leaf}", expected, found)
 
 
 def _root_differences(epoch: Epoch) -> Iterator[Difference]:

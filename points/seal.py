@@ -8,7 +8,9 @@ import hashlib
 
 import numpy as np
 from django.db import connection, transaction
+from django.db.models import Max, Min
 
+from points.arrays import array_item, array_literals
 from points.keccak import Bytes
 from points.merkle import MerkleTree
 from points.models import Entry, Seal
@@ -54,9 +56,19 @@ def ledger_root(epoch: int) -> str:
 
 def epoch_digests(epoch: int) -> Bytes:
     """The digests of an epoch's sealed entries, n rows of 32 bytes, in their order."""
-    rows = Seal.objects.filter(epoch_number=epoch).order_by("position")
-    joined = b"".join(bytes(each) for each in rows.values_list("digest", flat=True).iterator())
-    return np.frombuffer(joined, np.uint8).reshape(-1, 32)
+    seals = Seal.objects.filter(epoch_number=epoch)
+    found = seals.aggregate(first=Min("position"), last=Max("position"))
+    parts = [np.empty((0, 32), np.uint8)]
+    with connection.cursor() as cursor:
+        for start in range(found["first"] or 0, (found["last"] or -1) + 1, BATCH):
+            cursor.execute(
+                "SELECT string_agg(digest, ''::bytea ORDER BY position) FROM points_seal "
+                "WHERE position >= %s AND position < %s AND epoch_number = %s",
+                [start, start + BATCH, epoch],
+            )
+            joined = cursor.fetchone()[0] or b""
+            parts.append(np.frombuffer(joined, np.uint8).reshape(-1, 32))
+    return np.concatenate(parts)
 
 
 def inclusion_proof(entry: Entry) -> list[str]:
@@ -84,12 +96,12 @@ def _append(entries: list[tuple[int, bytes, int]]) -> None:
     rows = []
     for entry, digest, number in entries:
         position, chain = position + 1, chain_after(chain, digest)
-        rows.append((position, entry, digest, chain, number))
+        rows.append((str(position), str(entry), array_item(digest), array_item(chain), str(number)))
     # One statement: the trigger checks that the positions follow on without a gap.
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO points_seal (position, entry_id, digest, chain, epoch_number) "
             "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[], "
             "%s::bigint[])",
-            [list(column) for column in zip(*rows, strict=True)],
+            array_literals(rows),
         )

@@ -14,8 +14,9 @@ from contributions.models import Adoption
 from contributions.policy import NotAdopted
 from contributions.policy_document import load_policy
 from lam_core.canonical import canonical_json, content_hash
-from points import audit, bundle, epochs, ledger, rewards, seal
+from points import audit, bundle, conversion, epochs, ledger, rewards, seal
 from points.allocation import scheduled_emission
+from points.conversion import LedgerInconsistent
 from points.merkle import EMPTY_ROOT, MerkleTree, verify_proof
 from points.models import (
     AccountKind,
@@ -138,7 +139,7 @@ def test_leaves_keep_their_place_and_sums_grow():
     early, late = make_user(), make_user()
     closed_epoch((early, 10))
     closed_epoch((late, 30), (early, 10))
-    rows = epochs.bundle_rows(2)
+    rows = list(epochs.bundle_rows(2))
     assert [row.address for row in rows] == [address_of(early), address_of(late)]
     assert rows[0].cumulative_wei == EMISSION + EMISSION // 4
     assert rows[1].cumulative_wei == EMISSION - EMISSION // 4
@@ -225,16 +226,16 @@ def test_unequal_balances_stop_the_close():
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("UPDATE points_balance SET amount = 50 WHERE account_id = %s", [account])
         cursor.execute("SET LOCAL session_replication_role = origin")
-    with pytest.raises(epochs.LedgerInconsistent, match="50 millipoints, its lines add up to 5"):
+    with pytest.raises(LedgerInconsistent, match="50 millipoints, its lines add up to 5"):
         epochs.close(1)
     assert Epoch.objects.get(pk=1).closed_at is None
 
 
 INTERRUPTIONS = [
     ("points.rewards.settle_pending", 0),
-    ("points.ledger.lam_accounts", 0),
+    ("points.conversion._store_shares", 0),
     ("points.ledger._insert", 0),
-    ("points.epochs._store_allocations", 0),
+    ("points.conversion.allocate", 0),
     ("points.seal.seal_pending", 0),
     ("points.seal.ledger_root", 0),
     ("points.bundle._store", 3),
@@ -298,7 +299,7 @@ def test_eight_closers_at_once_close_once():
     results = in_threads(8, lambda n: epochs.close(1))
     assert errors(results) == {"AlreadyClosed": 7}
     assert Allocation.objects.count() == 5
-    assert Entry.objects.filter(kind=EntryKind.CONVERSION).count() == 5
+    assert Entry.objects.filter(kind=EntryKind.CONVERSION).count() == 1
     assert not audit.run()
 
 
@@ -334,17 +335,32 @@ def test_without_an_adopted_policy_no_epoch_opens():
         epochs.open_next()
 
 
-def test_conversions_are_booked_per_person_in_both_units():
-    person = make_user()
-    closed_epoch((person, 10))
+def test_conversions_are_booked_for_many_people_at_once_in_both_units():
+    one, two = make_user(), make_user()
+    closed_epoch((one, 30), (two, 10))
     entry = Entry.objects.get(kind=EntryKind.CONVERSION)
-    lines = entry.lines.order_by("position").values_list("unit", "category", "amount")
-    assert list(lines) == [
-        (Unit.MILLIPOINTS, Category.CONVERTED, -10),
-        (Unit.MILLIPOINTS, Category.CONVERTED, 10),
-        (Unit.LAM_WEI, Category.ALLOCATED, -EMISSION),
-        (Unit.LAM_WEI, Category.ALLOCATED, EMISSION),
-    ]
+    points = {user: make_account(user) for user in (one, two)}
+    lam = {user: Leaf.objects.get(account__address=address_of(user)) for user in (one, two)}
+    lines = entry.lines.values_list("account", "unit", "category", "amount")
+    assert set(lines) == {
+        (points[one], Unit.MILLIPOINTS, Category.CONVERTED, -30),
+        (points[two], Unit.MILLIPOINTS, Category.CONVERTED, -10),
+        (SystemAccount.CONVERTED, Unit.MILLIPOINTS, Category.CONVERTED, 40),
+        (SystemAccount.EMISSION, Unit.LAM_WEI, Category.ALLOCATED, -EMISSION),
+        (lam[one].account_id, Unit.LAM_WEI, Category.ALLOCATED, EMISSION // 4 * 3),
+        (lam[two].account_id, Unit.LAM_WEI, Category.ALLOCATED, EMISSION // 4),
+    }
+
+
+def test_conversions_of_more_people_than_fit_an_entry_go_into_several(monkeypatch):
+    monkeypatch.setattr(conversion, "PEOPLE_PER_ENTRY", 2)
+    monkeypatch.setattr(
+        conversion, "ALLOCATIONS", conversion.ALLOCATIONS.replace("ordinal / 1000", "ordinal / 2")
+    )
+    epoch = closed_epoch(*((make_user(), 10 + n) for n in range(5)))
+    assert Entry.objects.filter(kind=EntryKind.CONVERSION).count() == 3
+    assert epoch.emission_wei == EMISSION
+    assert not audit.run()
 
 
 def test_settled_work_ends_in_the_allocation(operator):

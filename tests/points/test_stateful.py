@@ -112,7 +112,7 @@ class LedgerMachine(RuleBasedStateMachine):
         held = {a: p for a, p in zip(self.addresses, self.points, strict=True) if p}
         for address, wei in allocate(EMISSION, held).items():
             self.lam[address] += wei
-        self.entries += len(held)
+        self.entries += bool(held)
         self.points = [0] * PEOPLE
         self.epoch = epochs.open_next().number
 
