@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lam_core.canonical import NotCanonical, content_hash
 from lam_core.schema import Source
@@ -78,6 +78,17 @@ class RhythmRules(_Rules):
     limits: tuple[RhythmLimit, ...]
 
 
+class ShortRules(_Rules):
+    """When a rhythm has too few gaps to tell two people apart by itself.
+
+    With fewer gaps than `below_gaps` a rhythm is a replay only where every press, too, is within
+    so many pixels of the other's, relative to what was pressed.
+    """
+
+    below_gaps: Count
+    offset_pixels: Count
+
+
 class ReplayRules(_Rules):
     """How alike two recordings by different people never are.
 
@@ -92,12 +103,31 @@ class ReplayRules(_Rules):
     min_equal_offsets: Count
     min_equal_offsets_same_page: Count
     min_gaps_for_rhythm: Count
+    short: ShortRules | None = None
+
+
+class EvidenceRules(_Rules):
+    """When the recording itself shows that work was done.
+
+    At least so many actions have a lasting effect (lam_core/progress.py), and the last of them is
+    of a kind that finishes something: a text that was typed and not sent is not.
+    """
+
+    min_advancing_actions: Annotated[int, Field(ge=1, le=1_000_000)]
+    finishing_actions: tuple[Literal["click", "drag", "press", "select", "navigate"], ...]
 
 
 class GoalRules(_Rules):
     """What counts as having reached the goal; everything else is refused as unknown."""
 
     accepted: tuple[Literal["attested", "evidence"], ...]
+    evidence: EvidenceRules | None = None
+
+    @model_validator(mode="after")
+    def _evidence_is_defined(self) -> "GoalRules":
+        if ("evidence" in self.accepted) != (self.evidence is not None):
+            raise ValueError("evidence is accepted exactly where the rules say what it is")
+        return self
 
 
 class Rules(_Rules):

@@ -16,11 +16,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from lam_core.meaning import meaningful_steps
+from lam_core.progress import advancing_steps, newly_invalid
 from lam_core.release import (
+    EvidenceRules,
+    GoalRules,
     Release,
     ReleaseError,
     ReplayRules,
     RhythmRules,
+    ShortRules,
     StructureRules,
     TimingRules,
     VariationRules,
@@ -65,6 +69,8 @@ class Reason(StrEnum):
     SAME_POSITIONS = "replayed-positions"
     GOAL_FAILED = "goal-failed"
     GOAL_UNKNOWN = "goal-unknown"
+    NO_EFFECT = "no-lasting-effect"
+    UNFINISHED = "unfinished"
 
     @property
     def group(self) -> str:
@@ -91,6 +97,8 @@ _TEXTS = {
     Reason.SAME_POSITIONS: ("replay", "Every press is where an accepted recording pressed."),
     Reason.GOAL_FAILED: ("goal", "The task was not done."),
     Reason.GOAL_UNKNOWN: ("goal", "Nothing trustworthy says that the task was done."),
+    Reason.NO_EFFECT: ("goal", "At the end the page was as if nothing had been done."),
+    Reason.UNFINISHED: ("goal", "What was typed at the end was not sent or confirmed."),
 }
 
 
@@ -123,7 +131,8 @@ class History:
 class Verdict(BaseModel):
     """The outcome. `score` (0 to 10000) is the margin to the nearest limit, 0 when refused.
 
-    `verified_actions` is the number of meaningful actions, 0 when refused. `demo` verdicts come
+    `verified_actions` is the number of meaningful actions, 0 when refused; where the goal is
+    evidence, of those whose effect lasted. `demo` verdicts come
     from a release that accepts the project's own samples; they are worth nothing elsewhere.
     """
 
@@ -169,7 +178,8 @@ def assess(workflow: Workflow, history: History, release: Release) -> Verdict:
     rules = release.rules
     steps = meaningful_steps(workflow)
     made = trace(workflow)
-    goal, goal_reasons = _goal(workflow, history.attestation, rules.goal.accepted)
+    advancing = advancing_steps(workflow) if rules.goal.evidence else []
+    goal, goal_reasons = _goal(workflow, history.attestation, rules.goal, advancing)
     findings = [
         *_structure(workflow, steps, rules.structure),
         *_timing(workflow, steps, rules.timing),
@@ -183,7 +193,7 @@ def assess(workflow: Workflow, history: History, release: Release) -> Verdict:
     return Verdict(
         accepted=accepted,
         reasons=tuple(dict.fromkeys(reasons)),
-        verified_actions=len(steps) if accepted else 0,
+        verified_actions=len(advancing if goal is Goal.EVIDENCE else steps) if accepted else 0,
         goal=goal,
         score=round(FULL_SCORE * margin) if accepted else 0,
         release_hash=release.hash,
@@ -192,14 +202,32 @@ def assess(workflow: Workflow, history: History, release: Release) -> Verdict:
 
 
 def _goal(
-    workflow: Workflow, attestation: Attestation | None, accepted: tuple[str, ...]
+    workflow: Workflow,
+    attestation: Attestation | None,
+    rules: GoalRules,
+    advancing: Sequence[AnyStep],
 ) -> tuple[Goal, list[Reason]]:
     if attestation is None:
-        return Goal.UNKNOWN, [Reason.GOAL_UNKNOWN]
+        return _evidence(workflow, rules.evidence, advancing)
     if not attestation.success:
         return Goal.FAILED, [Reason.GOAL_FAILED]
     goal = Goal.SAMPLE if workflow.source is Source.SAMPLE else Goal.ATTESTED
-    return goal, [] if Goal.ATTESTED in accepted else [Reason.GOAL_UNKNOWN]
+    return goal, [] if Goal.ATTESTED in rules.accepted else [Reason.GOAL_UNKNOWN]
+
+
+def _evidence(
+    workflow: Workflow, rules: EvidenceRules | None, advancing: Sequence[AnyStep]
+) -> tuple[Goal, list[Reason]]:
+    """What the recording itself shows: how the page changed for good, never what anybody claims."""
+    if rules is None or workflow.outcome is None:
+        return Goal.UNKNOWN, [Reason.GOAL_UNKNOWN]
+    if newly_invalid(workflow):
+        return Goal.FAILED, [Reason.GOAL_FAILED]
+    if len(advancing) < rules.min_advancing_actions:
+        return Goal.UNKNOWN, [Reason.NO_EFFECT]
+    if advancing[-1].action not in rules.finishing_actions:
+        return Goal.UNKNOWN, [Reason.UNFINISHED]
+    return Goal.EVIDENCE, []
 
 
 def _structure(
@@ -258,9 +286,19 @@ def _replay(made: Trace, candidates: Sequence[Trace], rules: ReplayRules) -> Ite
         (same if on_same else other).append(candidate)
         if made.offsets == candidate.offsets and _no_coincidence(made, on_same, rules):
             yield _Finding(Reason.SAME_POSITIONS, 0, 1)
+    if rules.short and len(made.rhythm) < rules.short.below_gaps:
+        same = [each for each in same if _pressed_alike(made, each, rules.short)]
     for group, rhythm in ((same, rules.same_page), (other, rules.other_page)):
         yield from _nearest(made.rhythm, [trace.rhythm for trace in group], rhythm)
         yield from _nearest(made.pace, [trace.pace for trace in group], rhythm)
+
+
+def _pressed_alike(made: Trace, other: Trace, rules: ShortRules) -> bool:
+    """Whether every press was about where the other's was; so, too, when nothing was pressed."""
+    return len(made.offsets) == len(other.offsets) and all(
+        abs(x - u) <= rules.offset_pixels and abs(y - v) <= rules.offset_pixels
+        for (x, y), (u, v) in zip(made.offsets, other.offsets, strict=True)
+    )
 
 
 def _no_coincidence(made: Trace, on_same: bool, rules: ReplayRules) -> bool:
