@@ -137,7 +137,7 @@ def main() -> int:
     """Measure, write the results, exit 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recordings", type=Path)
-    parser.add_argument("--release", default="rules-1")
+    parser.add_argument("--release", default="rules-2")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()

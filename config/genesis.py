@@ -4,9 +4,9 @@ from chain.deploy import DeploymentParameters, GenesisDocument
 from contributions.policy_document import load_policy
 from lam_core.release import load_release
 
-RELEASE = "rules-1"
+RELEASE = "rules-2"
 # Accepts the project's own labelled samples too; for machines that reach no recordings of people.
-SAMPLES_RELEASE = "rules-1-demo"
+SAMPLES_RELEASE = "rules-2-demo"
 
 
 def document_uri(content_hash: str) -> str:

@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = commands.add_parser("verify-recordings", help=verify_recordings.__doc__)
     verify.add_argument("path", type=Path, help="folder BATCH/TASK/NAME.json.gz")
-    verify.add_argument("--release", default="rules-1", help="verifier release (rules-1)")
+    verify.add_argument("--release", default="rules-2", help="verifier release (rules-2)")
     verify.add_argument("--seed", type=int, default=1, help="seed of the bots (1)")
     verify.add_argument("--json", action="store_true", help="print the figures as JSON")
     verify.set_defaults(run=verify_recordings)

@@ -25,9 +25,9 @@ WORKFLOW_STATES = {
 }
 GOALS = {
     "attested": gettext_lazy("the operator attests that the goal was reached"),
-    "evidence": gettext_lazy("the page showed that the goal was reached"),
+    "evidence": gettext_lazy("the page kept the effect of the work to the end"),
     "unknown": gettext_lazy("whether the goal was reached is unknown"),
-    "failed": gettext_lazy("the operator attests that the goal was missed"),
+    "failed": gettext_lazy("the goal was missed"),
     "sample": gettext_lazy("a sample of the project: accepted for the demonstration only"),
 }
 EPOCH_STATES = {

@@ -31,7 +31,7 @@ def test_a_task_recorded_in_a_real_browser_imports_as_a_sample(page, tmp_path):
     assert target.text in workflow.task.instruction
     assert not {"hover", "focus"} & {part for name in target.classes for part in name.split("-")}
     history = History(attestation=Attestation(success(content)))
-    assert assess(workflow, history, load_release("rules-1-demo")).accepted
+    assert assess(workflow, history, load_release("rules-2-demo")).accepted
 
 
 def test_a_task_that_was_not_done_is_no_sample(page, monkeypatch):
