@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from lam_core import act_cli
 from lam_core.miniwob import Recording, iter_recordings
 from lam_core.release import ReleaseError, load_release
 from lam_core.schema import json_schema
@@ -79,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     verify.add_argument("--json", action="store_true", help="print the figures as JSON")
     verify.set_defaults(run=verify_recordings)
     commands.add_parser("schema", help=schema.__doc__).set_defaults(run=schema)
+    act_cli.add_commands(commands)
     chosen = parser.parse_args(arguments)
     status: int = chosen.run(chosen)
     return status

@@ -95,7 +95,7 @@ class Episodes:
         if action.kind in ("finish", "stop"):
             return False
         try:
-            self.live.perform(self._on_page(action))
+            self.live.perform(self.on_page(action))
         except ActionError:
             if not self.done():
                 raise
@@ -142,7 +142,8 @@ class Episodes:
         context = self._browser.new_context(viewport=size, locale="en-US")  # type: ignore[arg-type]
         return LivePage(context.new_page(), ignore=FURNITURE, demonstration=True)
 
-    def _on_page(self, action: Action) -> Action:
+    def on_page(self, action: Action) -> Action:
+        """The action with its elements as the live page numbers them."""
         return replace(
             action, target=self._live_index(action.target), drop=self._live_index(action.drop)
         )

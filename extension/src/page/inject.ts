@@ -3,11 +3,17 @@
  * `node extension/page.mjs` bundles it into lam_core/page_script.js.
  */
 
-import { choose, isConnected, isEmpty, placeOf, scrollBy, type Choice, type Place } from "./live";
+import { describe, Tree, type Anchors } from "../anchors/describe";
+import { find, type Found, type Given } from "../anchors/find";
+import { automationOf } from "../repeat/automation";
+import { resolve } from "../repeat/resolve";
+import { missingValues, valuesFrom } from "../repeat/values";
+import { choose, isConnected, isEmpty, optionNamed, placeOf, scrollBy, type Choice, type Place } from "./live";
 import { focusedElement, observe, type Observed, type ObserveOptions } from "./observe";
 import { riskOfEnter, riskOfPressing, type Risk } from "./risk";
 import { fieldKind } from "./roles";
 import { settle } from "./settle";
+import type { Observation } from "../workflow";
 
 let last: Observed = { observation: { elements: [] }, nodes: [] };
 
@@ -20,6 +26,20 @@ function element(index: number): HTMLElement | null {
 
 const driver = {
   settle,
+  automationOf,
+  valuesFrom,
+  missingValues,
+  resolve,
+
+  /** The anchors of an element of an observation, recorded or live. */
+  anchorsOf(observation: Observation, index: number): Anchors {
+    return describe(new Tree(observation.elements), index);
+  },
+
+  /** Find a described element in an observation: one, several or none. */
+  find(anchors: Anchors, observation: Observation, given: Given = {}): Found {
+    return find(anchors, new Tree(observation.elements), given);
+  },
 
   /** Observe the page; elements are known by their index until the next observation. */
   observe(options: ObserveOptions = {}): Observed["observation"] {
@@ -52,8 +72,11 @@ const driver = {
     return found !== null && focusedElement(document) === found;
   },
 
+  /** Give an element the focus; one that has parts, such as a date, in its first part. */
   focus(index: number): void {
-    element(index)?.focus();
+    const found = element(index);
+    found?.blur();
+    found?.focus();
   },
 
   isEmpty(index: number): boolean {
@@ -72,6 +95,12 @@ const driver = {
   choose(index: number, label: string): Choice {
     const found = element(index);
     return found ? choose(found, label) : "gone";
+  },
+
+  /** The option of a list that a text names; null when there is not just one. */
+  optionNamed(index: number, text: string): string | null {
+    const found = element(index);
+    return found && optionNamed(found, text);
   },
 
   /** Scroll an element or what holds it, the page for null; null when the element is gone. */

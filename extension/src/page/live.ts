@@ -1,6 +1,8 @@
 /** Where a live element can be pressed, and whether a press there would reach it. */
 
+import { partsOf } from "../repeat/values";
 import { frameDocument, shadowRootOf } from "./observe";
+import { findSpan } from "./spans";
 
 /** In CSS pixels of the window; `covered` names what lies above, "" where nothing does. */
 export interface Place {
@@ -135,15 +137,15 @@ export function choose(element: Element, label: string): Choice {
   const list = element.closest("select");
   if (!list) return "not a list";
   if (list.disabled) return "disabled";
-  const options = element.localName === "option" ? [element as HTMLOptionElement] : optionsOf(list, label);
-  if (options.length !== 1) return options.length ? "several such options" : "no such option";
-  const option = options[0]!;
-  if (option.disabled) return "disabled";
+  let options = element.localName === "option" ? [element as HTMLOptionElement] : optionsOf(list, label);
+  if (!options.length && list.multiple) options = severalOf(list, label);
+  else if (options.length > 1) return "several such options";
+  if (!options.length) return "no such option";
+  if (options.some((option) => option.disabled)) return "disabled";
   list.focus();
-  if (list.multiple) option.selected = true;
-  else list.value = option.value;
-  // Lists whose options share a value are told apart by position.
-  if (!option.selected) list.selectedIndex = option.index;
+  if (list.multiple) for (const option of list.options) option.selected = options.includes(option);
+  // Options of a list may share a value; their positions differ.
+  else list.selectedIndex = options[0]!.index;
   list.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
   list.dispatchEvent(new Event("change", { bubbles: true }));
   return "chosen";
@@ -155,6 +157,23 @@ function optionsOf(list: HTMLSelectElement, label: string): HTMLOptionElement[] 
   const exact = options.filter((option) => same(option.label) === same(label));
   if (exact.length) return exact;
   return options.filter((option) => same(option.label).toLowerCase() === same(label).toLowerCase());
+}
+
+/** The options that a label lists, `a, b and c`; none unless each is there once. */
+function severalOf(list: HTMLSelectElement, label: string): HTMLOptionElement[] {
+  const found = partsOf(label).map((part) => optionsOf(list, part));
+  return found.every((options) => options.length === 1) ? found.flat() : [];
+}
+
+/** The label of the option of a list that a text names, the longest; null without just one. */
+export function optionNamed(element: Element, text: string): string | null {
+  const list = element.closest("select");
+  if (!list) return null;
+  const named = [...list.options]
+    .map((option) => option.label.trim())
+    .filter((label) => label && findSpan(label, text)?.transform === "none");
+  const longest = named.filter((label) => !named.some((other) => other !== label && other.includes(label)));
+  return new Set(longest).size === 1 ? longest[0]! : null;
 }
 
 /** Scroll the nearest element that can be scrolled, the page for null; whether it moved. */
