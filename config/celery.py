@@ -1,10 +1,13 @@
 """The Celery application; each app's tasks.py is found by itself."""
 
+import gc
 import os
 
 from celery import Celery
-from celery.signals import task_postrun
+from celery.signals import task_postrun, worker_process_init
 from django.db import close_old_connections
+
+from config.garbage import COLLECT_AFTER
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("action_model")
@@ -12,6 +15,13 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # Never by count: close_broken_connections closes what is broken or old.
 app.conf["CELERY_DB_REUSE_MAX"] = 2**31
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def spare_garbage_collection(**kwargs: object) -> None:
+    """What is loaded by now stays: do not look through it for garbage."""
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 @task_postrun.connect

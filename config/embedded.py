@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+import orjson
 import psycopg
 import redis
 
@@ -34,6 +35,8 @@ APP_ROLE = "lam_app"
 DATABASE = "lam"
 PR_SET_PDEATHSIG = 1
 START_TIMEOUT_SECONDS = 60
+# With --slots-in-an-epoch 1.
+FINAL_AFTER_BLOCKS = 2
 
 
 class ServiceError(RuntimeError):
@@ -296,16 +299,32 @@ def rpc(url: str, method: str, *params: object) -> object:
     return answer["result"]
 
 
+def _whole(path: Path) -> bytes:
+    """A file's content if it is complete JSON, else nothing."""
+    content = path.read_bytes()
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return b""
+    return content
+
+
 @dataclass
 class Anvil:
-    """A development EVM node that keeps its state; blocks are final two blocks later."""
+    """A development EVM node that keeps its state; blocks are final two blocks later.
+
+    It mines a block for each transaction until `mine_by_the_clock`. From then on a final block is
+    two seconds old, so that a node that is killed has it on disk: what has become final is never
+    lost. The state before a restart is kept for the last block only (see docs/decisions).
+    """
 
     folder: Path
     port: int
     root: Path
-    block_seconds: int | None = 2
+    block_seconds: int | None = 1
     persistent: bool = True
     process: Process | None = None
+    _kept: int = 0
 
     @property
     def url(self) -> str:
@@ -314,6 +333,7 @@ class Anvil:
     def start(self) -> None:
         """Start, wait until it answers, and restore the clock that a reload loses."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        known = self._repaired()
         try:
             binary = anvil.binary(self.root)
         except anvil.NoAnvil as error:
@@ -322,22 +342,52 @@ class Anvil:
         command += ["--slots-in-an-epoch", "1", "--chain-id", "31337", "--hardfork", "cancun"]
         command += ["--accounts", "1", "--silent", "--timestamp", str(self._born())]
         if self.persistent:
-            command += ["--state", str(self.folder / "state.json"), "--state-interval", "1"]
-            command += ["--preserve-historical-states"]
-        if self.block_seconds is not None:
-            # A block for each transaction at once, and one every few seconds, so that time passes.
-            command += ["--block-time", str(self.block_seconds), "--mixed-mining"]
+            command += ["--state", str(self._state), "--state-interval", "1"]
         # Ctrl-C makes it write its state before it leaves.
         log = self.folder / "anvil.log"
         self.process = Process("anvil", command, log, stop_signal=signal.SIGINT)
         self.process.start()
         self.process.wait_until(self._answers)
         self._restore_clock()
+        if known:
+            # The final block is asked about, and only what this process mined has a state.
+            rpc(self.url, "anvil_mine", hex(FINAL_AFTER_BLOCKS + 1))
+
+    def mine_by_the_clock(self) -> None:
+        """A block every `block_seconds` from now on, with what was sent until then."""
+        if self.block_seconds is not None:
+            rpc(self.url, "evm_setIntervalMining", self.block_seconds)
 
     def stop(self) -> None:
         """Shut down; the state is written."""
         if self.process:
             self.process.stop()
+
+    @property
+    def _state(self) -> Path:
+        return self.folder / "state.json"
+
+    def keep_state(self) -> None:
+        """Copy the state that the node wrote: it writes in place, and may be killed meanwhile."""
+        try:
+            written = self._state.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if written != self._kept and (state := _whole(self._state)):
+            partial = self.folder / "state.new"
+            partial.write_bytes(state)
+            partial.replace(self._state.with_suffix(".kept"))
+            self._kept = written
+
+    def _repaired(self) -> bool:
+        """Whether there is a state to go on from; one that was cut off is the last copy again."""
+        if not self._state.exists() or _whole(self._state):
+            return self._state.exists()
+        copy = self._state.with_suffix(".kept")
+        if not copy.exists():
+            raise ServiceError(f"{self._state} was cut off: start over with --reset")
+        shutil.copyfile(copy, self._state)
+        return True
 
     def _born(self) -> int:
         """The genesis block's time: kept, as another one would make another genesis block."""

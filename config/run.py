@@ -57,6 +57,7 @@ class Supervisor:
     data: Path
     port: int
     release: str
+    node: embedded.Anvil | None = None
     running: list[embedded.Process] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     stack: ExitStack = field(default_factory=ExitStack)
@@ -91,9 +92,10 @@ class Supervisor:
             self._start(broker, "the broker")
             self.values["CELERY_BROKER_URL"] = broker.url
         if "ETH_RPC_URL" not in os.environ:
-            anvil = embedded.Anvil(self.data / "anvil", embedded.free_port(), environment.BASE_DIR)
-            self._start(anvil, "the EVM node")
-            self.values["ETH_RPC_URL"] = anvil.url
+            root = environment.BASE_DIR
+            self.node = embedded.Anvil(self.data / "anvil", embedded.free_port(), root)
+            self._start(self.node, "the EVM node")
+            self.values["ETH_RPC_URL"] = self.node.url
 
     def _start(self, service: Service, name: str) -> None:
         with console.status(f"Starting {name}"):
@@ -135,6 +137,8 @@ class Supervisor:
                 development.fund_embedded(url, addresses)
                 development.deploy_contracts(url, addresses, release=self.release)
             development.make_auditor()
+        if self.node:
+            self.node.mine_by_the_clock()
         self.values["LAM_OPERATOR_ADDRESSES"] = addresses["operator"]
         self.values["LAM_ALLOW_SAMPLES"] = "1"
 
@@ -142,15 +146,13 @@ class Supervisor:
 
     def _start_processes(self) -> None:
         manage = [str(environment.BASE_DIR / "manage.py")]
-        gunicorn = ["-m", "gunicorn", "config.wsgi", "--bind", f"{embedded.HOST}:{self.port}"]
+        gunicorn = ["-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi"]
         celery = ["-m", "celery", "-A", "config", "--quiet"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         schedule = ["--schedule", str(self.data / "celerybeat")]
         commands = {
             "chain": embedded.python(*manage, "chain_sync"),
-            "web": embedded.python(
-                *gunicorn, "--workers", "2", "--threads", "4", "--timeout", "90"
-            ),
+            "web": embedded.python(*gunicorn, "--bind", f"{embedded.HOST}:{self.port}"),
             "worker": embedded.python(*celery, "worker", "--concurrency", "2", *quiet),
             "scheduler": embedded.python(*celery, "beat", "--pidfile=", *schedule),
         }
@@ -176,6 +178,8 @@ class Supervisor:
     def wait(self, child: subprocess.Popen[bytes] | None = None) -> int:
         """Until told to stop, a process dies, or `child` ends; returns an exit status."""
         while not self.stopping.wait(POLL_SECONDS):
+            if self.node:
+                self.node.keep_state()
             if dead := self.dead():
                 tail = "\n".join(dead.log.read_text(errors="replace").splitlines()[-10:])
                 console.print(f"[red]{dead.name} ended ({dead.log}):[/red]\n{tail}", markup=True)

@@ -119,7 +119,7 @@ def pass_time(rpc: Rpc, *, until_timestamp: int) -> None:
     missing = until_timestamp - (header.timestamp if header else 0)
     if missing > 0:
         embedded.rpc(rpc.url, "evm_increaseTime", missing)
-        embedded.rpc(rpc.url, "anvil_mine", "0x3")
+        embedded.rpc(rpc.url, "anvil_mine", "0x1")
 
 
 def tally(person: Person, proposal: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The embedded services: real servers that end with their parent and keep what they were given."""
 
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,7 @@ def test_the_node_keeps_its_chain_and_its_moved_clock_over_a_restart(tmp_path: P
     node.start()
     genesis = embedded.rpc(node.url, "eth_getBlockByNumber", "0x0", False)
     embedded.rpc(node.url, "evm_increaseTime", 100_000)
+    node.mine_by_the_clock()
     embedded.rpc(node.url, "anvil_mine", "0x3")
     ahead = timestamp(node, "latest")
     time.sleep(2.5)  # The state is written every second.
@@ -114,10 +116,73 @@ def test_the_node_keeps_its_chain_and_its_moved_clock_over_a_restart(tmp_path: P
     node.start()
     try:
         assert embedded.rpc(node.url, "eth_getBlockByNumber", "0x0", False) == genesis
-        embedded.rpc(node.url, "anvil_mine", "0x1")
         assert ahead < timestamp(node, "latest") < ahead + 60
+        # The final block's state can be asked about at once.
+        assert embedded.rpc(node.url, "eth_getBalance", "0x" + "0" * 40, "finalized")
     finally:
         node.stop()
+
+
+def kill(node: embedded.Anvil) -> None:
+    assert node.process is not None
+    assert node.process.child is not None
+    node.process.child.kill()
+    node.process.child.wait()
+
+
+def test_what_was_final_is_there_after_the_node_was_killed(tmp_path: Path):
+    node = embedded.Anvil(tmp_path, embedded.free_port(), environment.BASE_DIR)
+    node.start()
+    (sender,) = embedded.rpc(node.url, "eth_accounts")
+    node.mine_by_the_clock()
+    try:
+        for _ in range(3):
+            sent = embedded.rpc(node.url, "eth_sendTransaction", {"from": sender, "to": sender})
+            while (receipt := embedded.rpc(node.url, "eth_getTransactionReceipt", sent)) is None:
+                time.sleep(0.05)
+            while number(node, "finalized") < int(receipt["blockNumber"], 16):
+                time.sleep(0.05)
+            final = number(node, "finalized")
+            kill(node)
+            node.start()
+            node.mine_by_the_clock()
+            assert number(node, "latest") >= final
+            assert embedded.rpc(node.url, "eth_getTransactionReceipt", sent) == receipt
+    finally:
+        node.stop()
+
+
+def number(node: embedded.Anvil, block: str) -> int:
+    header = embedded.rpc(node.url, "eth_getBlockByNumber", block, False)
+    assert isinstance(header, dict)
+    return int(header["number"], 16)
+
+
+def test_a_node_killed_while_it_wrote_its_state_goes_on_from_the_last_whole_one(tmp_path: Path):
+    node = embedded.Anvil(tmp_path, embedded.free_port(), environment.BASE_DIR)
+    node.start()
+    embedded.rpc(node.url, "anvil_mine", "0x5")
+    while not (tmp_path / "state.json").exists() or number_on_disk(tmp_path) < 5:
+        time.sleep(0.1)
+    node.keep_state()
+    kill(node)
+    whole = (tmp_path / "state.json").read_bytes()
+    (tmp_path / "state.json").write_bytes(whole[: len(whole) // 2])
+    node.keep_state()  # What is cut off is not kept.
+    node.start()
+    assert number(node, "latest") >= 5
+    kill(node)
+    (tmp_path / "state.json").write_bytes(b"{")
+    (tmp_path / "state.kept").unlink()
+    with pytest.raises(embedded.ServiceError, match=r"state\.json was cut off"):
+        node.start()
+
+
+def number_on_disk(folder: Path) -> int:
+    try:
+        return int(json.loads((folder / "state.json").read_text())["best_block_number"])
+    except ValueError:
+        return 0
 
 
 def test_a_service_that_cannot_start_says_which_and_why(tmp_path: Path):
