@@ -337,17 +337,23 @@ class ConsentsView(APIView):
         operation_id="give_consent",
         description='Agree to the current text of a scope; token scope "account".',
         request=NewConsentSerializer,
-        responses={201: ConsentSerializer},
+        responses={
+            201: ConsentSerializer,
+            200: OpenApiResponse(ConsentSerializer, description="Had been agreed to before."),
+        },
     )
     def post(self, request: Request) -> Response:
         """Agree."""
         form = NewConsentSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        user = user_of(request)
+        before = consent.given(user, form.validated_data["scope"])
         try:
-            given = consent.give(user=user_of(request), **form.validated_data)
+            given = consent.give(user=user, **form.validated_data)
         except consent.WrongVersion as error:
             raise refuse("version", str(error), "wrong_version") from None
-        return Response(ConsentSerializer(given).data, status.HTTP_201_CREATED)
+        code = status.HTTP_200_OK if before else status.HTTP_201_CREATED
+        return Response(ConsentSerializer(given).data, code)
 
 
 class ConsentView(APIView):

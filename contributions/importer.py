@@ -157,6 +157,13 @@ class _Worker:
     words: str
     operator: LocalAccount
     http: httpx.Client
+    consent_version: int = 0
+
+    @classmethod
+    def agreed_version(cls, client: OperatorClient) -> int:
+        """The version of the text the operator's people agree to, asked for once."""
+        cls.consent_version = cls.consent_version or client.consent_version()
+        return cls.consent_version
 
     @classmethod
     def start(cls, plan: Plan, words: str) -> None:
@@ -176,7 +183,7 @@ def _import_sitting(number: int, recordings: list[miniwob.Recording]) -> list[Ou
     client = OperatorClient(_Worker.http)
     client.sign_in(account, invite=plan.invite)
     # Who only now agrees can't have submitted anything.
-    known = set() if client.give_consent() else client.submitted()
+    known = set() if client.give_consent(_Worker.agreed_version(client)) else client.submitted()
     outcomes, sent = {}, {}
     for recording in recordings:
         if miniwob.workflow_id(recording.name, plan.source) in known:

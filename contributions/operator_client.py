@@ -10,11 +10,12 @@ from uuid import UUID
 
 import httpx
 import orjson
-from eth_account.messages import encode_defunct, encode_typed_data
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 
 from accounts import siwe
-from contributions.attestation import typed_data
+from contributions import attestation
 from lam_core.schema import MAX_BATCH, Workflow, body_digest
 
 ATTEMPTS = 6
@@ -132,15 +133,16 @@ class OperatorClient:
         """Revoke the session's token."""
         self.call("POST", "auth/sign-out")
 
-    def give_consent(self) -> bool:
-        """Agree to the current text of what submitting needs; False when agreed already."""
+    def consent_version(self) -> int:
+        """The version of the current text of what submitting needs."""
         texts = self.call("GET", "consents").json()
-        (text,) = (text for text in texts if text["scope"] == CONSENT_SCOPE)
-        if text["given_at"] is not None:
-            return False
-        body = {"scope": CONSENT_SCOPE, "version": text["version"]}
-        self.call("POST", "consents", orjson.dumps(body))
-        return True
+        (version,) = (text["version"] for text in texts if text["scope"] == CONSENT_SCOPE)
+        return int(version)
+
+    def give_consent(self, version: int) -> bool:
+        """Agree to what submitting needs; False when agreed already. Raises Refused."""
+        body = orjson.dumps({"scope": CONSENT_SCOPE, "version": version})
+        return self.call("POST", "consents", body).status_code == httpx.codes.CREATED
 
     def submitted(self) -> set[UUID]:
         """The ids of all workflows of this contributor."""
@@ -165,16 +167,16 @@ class OperatorClient:
     def prepare(self, operator: LocalAccount, workflow: Workflow, *, success: bool) -> Prepared:
         """A workflow with the operator's signed word on its outcome, ready to be sent."""
         body = workflow.to_json()
-        message = typed_data(
+        digest = attestation.digest(
             chain_id=self.chain_id,
             workflow_id=str(workflow.id),
-            digest=body_digest(body),
+            body_digest=body_digest(body),
             success=success,
         )
-        signed = operator.sign_message(encode_typed_data(full_message=message))
+        signed = operator.unsafe_sign_hash(Hash32(digest))
         signature = "0x" + signed.signature.hex()
-        attestation = {"success": success, "operator": operator.address, "signature": signature}
-        parts = [b'{"workflow":', body, b',"attestation":', orjson.dumps(attestation), b"}"]
+        attested = {"success": success, "operator": operator.address, "signature": signature}
+        parts = [b'{"workflow":', body, b',"attestation":', orjson.dumps(attested), b"}"]
         return Prepared(workflow.id, b"".join(parts))
 
     def call(self, method: str, path: str, body: bytes = b"") -> httpx.Response:

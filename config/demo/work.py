@@ -66,7 +66,7 @@ def submit_bots(plan: Plan, operator: LocalAccount, advance: Callable[[int], Non
             index = FIRST_BOT_INDEX + number
             client = OperatorClient(http)
             client.sign_in(hd_wallets.accounts(words, [index])[index], invite=plan.invite)
-            client.give_consent()
+            client.give_consent(client.consent_version())
             bots_sent = [
                 client.prepare(operator, transform(original, seed), success=True)
                 for seed, original in enumerate(originals)

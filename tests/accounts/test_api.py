@@ -157,6 +157,9 @@ def test_consents_are_read_given_and_withdrawn(client):
     body = {"scope": "contribute", "version": 1}
     given = client.post(f"{API}/consents", body, format="json", headers=headers)
     assert given.status_code == 201
+    again = client.post(f"{API}/consents", body, format="json", headers=headers)
+    assert (given.status_code, again.status_code) == (201, 200)
+    assert again.json() == given.json()
     assert client.get(f"{API}/consents", headers=headers).json()[0]["given_at"]
     assert client.delete(f"{API}/consents/contribute", headers=headers).status_code == 204
     assert client.delete(f"{API}/consents/contribute", headers=headers).status_code == 404

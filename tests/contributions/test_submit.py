@@ -11,7 +11,8 @@ from django.db import connection
 from eth_account import Account
 
 from accounts import consent
-from contributions import keys, sealing, submit
+from chain import signatures
+from contributions import attestation, keys, sealing, submit
 from contributions.envelope import EnvelopeError
 from contributions.models import State, Workflow
 from contributions.withdraw import withdraw
@@ -385,3 +386,14 @@ def test_an_eight_megabyte_workflow_is_taken(contributor):
     assert created
     assert row.body_bytes > 8 * 1024 * 1024
     assert orjson.loads(body)["workflow"]["id"] == str(row.pk)
+
+
+def test_the_digest_an_operator_signs_is_that_of_eip_712():
+    for chain_id, success in ((1, True), (31337, False)):
+        identity, body_digest = str(uuid.uuid4()), "0x" + "5a" * 32
+        message = attestation.typed_data(
+            chain_id=chain_id, workflow_id=identity, digest=body_digest, success=success
+        )
+        assert attestation.digest(
+            chain_id=chain_id, workflow_id=identity, body_digest=body_digest, success=success
+        ) == signatures.typed_data_digest(message)
