@@ -123,6 +123,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
     },
     "simulate-new": {"task": "governance.tasks.simulate_new", "schedule": 10.0},
+    "plan-notifications": {"task": "governance.tasks.plan_notifications", "schedule": 5.0},
     "sweep-nonces": {"task": "accounts.tasks.sweep_nonces", "schedule": 3_600.0},
     "sweep-pairings": {"task": "accounts.tasks.sweep_pairings", "schedule": 3_600.0},
     "sweep-keys": {"task": "contributions.tasks.sweep_keys", "schedule": 3_600.0},
@@ -171,6 +172,20 @@ SITE_URL = ENV.get("LAM_SITE_URL", "http://127.0.0.1:8000")
 SIGN_IN_STATEMENT = "Sign in to Action Model."
 # How many others a person can let in.
 INVITES_PER_PERSON = 5
+
+# News of proposals. Without a mail server e-mail goes into files while developing, and in
+# production nobody is offered it. Webhooks reach the public internet only.
+EMAIL_HOST = ENV.get("LAM_EMAIL_HOST", "")
+EMAIL_PORT = int(ENV.get("LAM_EMAIL_PORT", "587"))
+EMAIL_HOST_USER = ENV.get("LAM_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = ENV.get("LAM_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = flag("LAM_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 20
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+EMAIL_ENABLED = bool(EMAIL_HOST) or not PRODUCTION
+DEFAULT_FROM_EMAIL = ENV.get("LAM_EMAIL_FROM", "Action Model <no-reply@localhost>")
+WEBHOOKS_ALLOW_PRIVATE = flag("LAM_WEBHOOKS_ALLOW_PRIVATE", default=False) and not PRODUCTION
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

@@ -173,6 +173,9 @@ class Subscription(models.Model):
     salt = models.CharField(max_length=64, default=new_salt)
     created_at = models.DateTimeField(default=timezone.now)
     confirmed_at = models.DateTimeField(null=True, help_text="E-mail only after the link in it.")
+    since = models.BigIntegerField(
+        default=0, help_text="The chain's time when confirmed; what was before is not told."
+    )
 
     class Meta:
         constraints = [

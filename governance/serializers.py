@@ -10,11 +10,14 @@ from governance.models import Support
 from governance.people_models import BODY_MAX, TITLE_MAX
 from governance.proposal_templates import ASSETS, CAPABILITIES, PARAMETERS, TEMPLATES
 from governance.state import State
+from governance.vote import split_params
 
 UINT256_MAX = 2**256 - 1
 HEX = r"^0x([0-9a-fA-F]{2})*$"
 HASH = r"^0x[0-9a-f]{64}$"
 REASON_MAX = 2000
+# A default is a value as validation gives it: an int.
+ZERO_WEI: Any = 0
 
 
 class Address(serializers.CharField):
@@ -62,7 +65,7 @@ class CallIn(serializers.Serializer):
     """A call of a proposal."""
 
     target = Address()
-    value_wei = Uint256(default="0")
+    value_wei = Uint256(default=ZERO_WEI)
     calldata = Hex(allow_blank=True, default="0x", max_length=100_000)
 
 
@@ -204,22 +207,44 @@ class VoteOut(serializers.Serializer):
     transaction_hash = serializers.CharField()
 
 
+class Split(serializers.Serializer):
+    """The parts of a split vote, in LAM wei."""
+
+    against_wei = Uint256(default=ZERO_WEI)
+    for_wei = Uint256(default=ZERO_WEI)
+    abstain_wei = Uint256(default=ZERO_WEI)
+
+
 class BallotIn(serializers.Serializer):
-    """A vote to be signed; `params` only with support 255: three packed uint128."""
+    """A vote to be signed. A split one (support 255) names its parts, as `split` or as `params`."""
 
     proposal = Uint256()
     support = serializers.ChoiceField(choices=Support.choices)
     voter = Address()
     reason = serializers.CharField(default="", allow_blank=True, max_length=REASON_MAX)
-    params = serializers.RegexField(r"^0x([0-9a-f]{96})?$", default="0x")
+    params = serializers.RegexField(
+        r"^0x([0-9a-f]{96})?$", default="0x", help_text="Three packed uint128."
+    )
+    split = Split(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """As the Governor counts: parameters go with split votes, and only with them."""
+        if parts := attrs.pop("split", None):
+            attrs["params"] = _packed(dict(parts))
         if (attrs["support"] == Support.SPLIT) != (attrs["params"] != "0x"):
             raise serializers.ValidationError(
                 {"params": "A split vote needs three packed uint128, any other none."}
             )
         return attrs
+
+
+def _packed(parts: dict[str, int]) -> str:
+    if not any(parts.values()):
+        raise serializers.ValidationError({"split": "A split vote has at least one part."})
+    try:
+        return split_params(**parts)
+    except ValueError as error:
+        raise serializers.ValidationError({"split": str(error)}) from None
 
 
 class SignedBallotIn(BallotIn):

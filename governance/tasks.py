@@ -3,7 +3,7 @@
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
-from governance import policy_effect
+from governance import notify, policy_effect
 from governance import simulate as simulations
 
 
@@ -26,3 +26,17 @@ def simulate_new() -> None:
 def compute_policy_effect(policy_hash: str, epoch: int) -> None:
     """What a policy would have paid in a closed epoch."""
     policy_effect.compute(policy_hash, epoch)
+
+
+@shared_task
+def plan_notifications() -> None:
+    """Write down what has to be told, and hand what is due to workers."""
+    notify.plan()
+    for pk in notify.due():
+        deliver_notification.delay(pk)
+
+
+@shared_task(soft_time_limit=60)
+def deliver_notification(notification_id: int) -> None:
+    """Send one."""
+    notify.deliver(notification_id)

@@ -2,7 +2,14 @@
 
 from django.urls import path, register_converter
 
-from governance import api, delegates_api, drafts_api, simulation_api
+from governance import (
+    api,
+    delegates_api,
+    drafts_api,
+    handover_api,
+    simulation_api,
+    subscriptions_api,
+)
 
 
 class Uint256:
@@ -34,6 +41,20 @@ urlpatterns = [
     path("votes/relay", api.VoteRelay.as_view()),
     path("delegates", delegates_api.Delegates.as_view()),
     path("delegates/<str:address>", delegates_api.DelegateView.as_view()),
+    path("delegates/<str:address>/profile", delegates_api.DelegateProfileView.as_view()),
+    path(
+        "delegates/<str:address>/profile/typed-data",
+        delegates_api.DelegateProfileTypedData.as_view(),
+    ),
+    path("voting-power", delegates_api.Distribution.as_view()),
+    path("participation", delegates_api.Participation.as_view()),
+    path(
+        "proposals/<uint256:proposal_id>/power/<str:address>", delegates_api.SnapshotPower.as_view()
+    ),
+    path("handover", handover_api.Handover.as_view()),
+    path("in-force", handover_api.InForce.as_view()),
+    path("subscriptions", subscriptions_api.Subscriptions.as_view()),
+    path("subscriptions/<int:subscription_id>", subscriptions_api.SubscriptionView.as_view()),
     path("delegations/typed-data", delegates_api.DelegationTypedData.as_view()),
     path("delegations/relay", delegates_api.DelegationRelay.as_view()),
     path("proposal-drafts", drafts_api.Drafts.as_view()),

@@ -3,7 +3,8 @@
 from django.urls import path
 
 import governance.urls  # noqa: F401  registers the converter uint256
-from web.views import automations, devices, epochs, people, points, proposals, work
+from governance.feed import ProposalFeed
+from web.views import automations, devices, epochs, people, points, proposals, subscriptions, work
 
 app_name = "web"
 urlpatterns = [
@@ -20,6 +21,13 @@ urlpatterns = [
     path("epochs/", epochs.epochs, name="epochs"),
     path("epochs/<int:number>", epochs.epoch, name="epoch"),
     path("proposals/", proposals.proposals, name="proposals"),
+    path("proposals/feed.atom", ProposalFeed(), name="proposal-feed"),
+    path(
+        "subscriptions/confirm/<str:token>",
+        subscriptions.confirm,
+        name="confirm-subscription",
+    ),
+    path("subscriptions/end/<str:token>", subscriptions.unsubscribe, name="unsubscribe"),
     path("proposals/new", proposals.new_proposal, name="new-proposal"),
     path("proposals/<uint256:proposal_id>", proposals.proposal, name="proposal"),
     path("automations/", automations.automations, name="automations"),

@@ -207,9 +207,10 @@ def test_a_proposal_that_cannot_be_built_names_the_field(
 
 def test_free_calls_nobody_can_read_are_flagged(client, assembly) -> None:
     target = "0x00000000000000000000000000000000000A11cE"
-    calls = [{"target": target, "value_wei": "5", "calldata": "0x01020304"}]
+    calls = [{"target": target, "value_wei": "5", "calldata": "0x01020304"}, {"target": target}]
     built = drafted(client, assembly, template="calls", calls=calls)
-    assert [each["known"] for each in built["calls"]] == [False]
+    assert [each["known"] for each in built["calls"]] == [False, False]
+    assert built["values"] == ["5", "0"]
     assert built["description"].endswith(f"#proposer={assembly.holders[0].address}")
 
 
