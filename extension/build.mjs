@@ -4,6 +4,8 @@ import { build } from "esbuild";
 import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { blocked } from "./blocked.mjs";
+import { words } from "./words.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [outdir = join(here, "dist")] = process.argv.slice(2);
@@ -18,6 +20,10 @@ const scripts = {
 const modules = {
   background: source("background.ts"),
   popup: source("pages/popup.ts"),
+  welcome: source("pages/welcome.ts"),
+  review: source("pages/review.ts"),
+  history: source("pages/history.ts"),
+  settings: source("pages/settings.ts"),
 };
 
 const present = (entries) =>
@@ -28,6 +34,7 @@ const options = {
   minify: true,
   sourcemap: "linked",
   target: "chrome120",
+  plugins: [blocked, words],
   logLevel: "warning",
   define: {
     SERVICE_URL: JSON.stringify(process.env.SERVICE_URL ?? "http://127.0.0.1:8000"),

@@ -126,6 +126,11 @@ class Element(Part):
     """What an SVG shape or glyph is painted with."""
     value_at: tuple[Index, Index] | None = None
     """Where in the instruction the characters of the value stand, start and end; never they."""
+    said_at: tuple[Index, Index] | None = None
+    """Where the words of `text` or else `name` stand in the instruction, if they are masked here.
+
+    A recorder masks words that may be private; this tells, all the same, which are meant.
+    """
     frame: Annotated[int, Field(ge=0, le=1_000)] = 0
     shadow: bool = False
     private: bool = False
@@ -164,4 +169,5 @@ class Observation(Part):
 
 def _describes(element: Element) -> bool:
     words = element.name or element.text or element.type or element.id or element.classes
-    return bool(words) or element.value is not None or element.value_at is not None
+    spans = element.value_at or element.said_at
+    return bool(words) or element.value is not None or spans is not None

@@ -100,10 +100,11 @@ class Workflow(Part):
         length = len(self.task.instruction)
         for number, observation in enumerate(self.observations):
             for index, element in enumerate(observation.elements):
-                span = element.value_at
-                if span is not None and not span[0] < span[1] <= length:
-                    path = f"observations[{number}].elements[{index}].value_at"
-                    raise ValueError(f"{path} is not a span of the instruction")
+                for part in ("value_at", "said_at"):
+                    span = getattr(element, part)
+                    if span is not None and not span[0] < span[1] <= length:
+                        path = f"observations[{number}].elements[{index}].{part}"
+                        raise ValueError(f"{path} is not a span of the instruction")
         return self
 
     def _misfits(self, step: AnyStep, before: int, names: set[str]) -> Iterator[tuple[str, str]]:

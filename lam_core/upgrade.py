@@ -1,7 +1,7 @@
 """Documents of earlier versions of the schema, and what brings them up to date.
 
 Version 2 added the outcome of a workflow, the edits of typing, private elements, what
-shapes are filled with and where in the instruction a value stands.
+shapes are filled with and where in the instruction a value or a masked text stands.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ def _to_2(document: Document) -> Document:
     return document | {"schema_version": 2}
 
 
-_NEW_OF_ELEMENTS = frozenset({"private", "fill", "value_at"})
+_NEW_OF_ELEMENTS = frozenset({"private", "fill", "value_at", "said_at"})
 
 _UPGRADES: dict[int, Callable[[Document], Document]] = {1: _to_2}
 

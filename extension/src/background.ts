@@ -1,10 +1,20 @@
 // The service worker. Chromium ends it at any moment: listeners are registered while it loads,
 // and everything it knows is in IndexedDB or chrome.storage.
-import { answer, listen } from "./messages";
-import { database } from "./storage/db";
+import { registerBlocklist } from "./background/blocklist";
+import { registerDelivery } from "./background/delivery";
+import { registerHistory } from "./background/history";
+import { registerPairing } from "./background/pairing";
+import { registerRecording } from "./background/recording";
+import { registerStatus } from "./background/status";
+import { listen } from "./messages";
 
-answer("status", async () => {
-  const open = await database();
-  return { recordings: await open.count("recordings"), queued: await open.count("outbox") };
-});
+registerPairing();
+registerRecording();
+registerDelivery();
+registerHistory();
+registerBlocklist();
+registerStatus();
 listen();
+chrome.runtime.onInstalled.addListener(({ reason }) => {
+  if (reason === "install") void chrome.tabs.create({ url: "welcome.html" });
+});

@@ -1,5 +1,66 @@
-// The recorder's part in a page. It is injected only while something is being recorded.
-import { answer, listen } from "./messages";
+// The recorder's part in a page. It is injected only while something is being recorded, and only
+// into pages that are not blocked; it starts for good when the service worker lets it join.
+import type { Context } from "./capture/reference";
+import { Recorder, type Options } from "./capture/recorder";
+import { Sender } from "./capture/sender";
+import { answer, ask, listen } from "./messages";
 
-answer("alive", async () => ({ url: location.origin }));
-listen();
+export interface Joined {
+  recording: string;
+  context: Context;
+  options: Options;
+}
+
+/** Injected a second time into the same page, the script does nothing. */
+const here = globalThis as typeof globalThis & { actionModelRecorder?: boolean };
+
+function record(): void {
+  const page = crypto.randomUUID().slice(0, 8);
+  let joined = false;
+  const sender = new Sender(page, leave);
+  const recorder = new Recorder(page, (entry) => sender.add(entry));
+
+  let deaf = (): void => undefined;
+
+  function leave(): void {
+    recorder.stop();
+    sender.drop();
+    deaf();
+    here.actionModelRecorder = false;
+  }
+
+  async function join(): Promise<void> {
+    const found = await ask<Joined | null>({ kind: "join" });
+    if (!found) return leave();
+    joined = true;
+    recorder.join(found.context, found.options);
+    sender.recording = found.recording;
+    void sender.send();
+  }
+
+  answer("conclude", async () => {
+    if (!joined) return;
+    recorder.conclude();
+    await sender.settled();
+  });
+  answer("leave", async () => {
+    recorder.finish();
+    await sender.settled();
+    leave();
+  });
+  recorder.start();
+  addEventListener("pagehide", () => {
+    recorder.finish();
+    sender.flush();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") recorder.finish();
+  });
+  deaf = listen();
+  void join().catch(leave);
+}
+
+if (!here.actionModelRecorder) {
+  here.actionModelRecorder = true;
+  record();
+}

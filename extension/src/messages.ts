@@ -19,9 +19,13 @@ export function answer<M extends Message, R>(kind: M["kind"], handler: Handler<M
   handlers.set(kind, handler as Handler<never, unknown>);
 }
 
-/** Start answering; call once, while the script loads, after every `answer`. */
-export function listen(): void {
-  chrome.runtime.onMessage.addListener((message: Message, sender, respond) => {
+/** Start answering; call once, while the script loads, after every `answer`. Returns its end. */
+export function listen(): () => void {
+  const heard = (
+    message: Message,
+    sender: chrome.runtime.MessageSender,
+    respond: (reply: Answer<unknown>) => void,
+  ): boolean => {
     const handler = handlers.get(message.kind);
     if (!handler || sender.id !== chrome.runtime.id) return false;
     void handler(message as never, sender)
@@ -29,7 +33,9 @@ export function listen(): void {
       .catch((error: unknown): Answer<unknown> => ({ ok: false, error: String(error) }))
       .then(respond);
     return true; // the answer comes later
-  });
+  };
+  chrome.runtime.onMessage.addListener(heard);
+  return () => chrome.runtime.onMessage.removeListener(heard);
 }
 
 /** Ask the service worker. Throws what its handler threw, as text. */

@@ -156,6 +156,7 @@ export interface Element {
   background?: string | null;
   fill?: string | null;
   value_at?: [number, number] | null;
+  said_at?: [number, number] | null;
   frame?: number;
   shadow?: boolean;
   private?: boolean;

@@ -142,9 +142,12 @@ def record_all(folder: Path, *, seed: int = 1) -> list[Path]:
     return written
 
 
-def record(page: Page, task: str, random: Random) -> dict[str, Any]:
-    """Do one task on a fresh page and return its recording. Raises RuntimeError on failure."""
-    page.goto((pages() / "miniwob" / f"{task}.html").as_uri())
+def record(page: Page, task: str, random: Random, *, site: str = "") -> dict[str, Any]:
+    """Do one task on a fresh page and return its recording. Raises RuntimeError on failure.
+
+    `site` is where the folder `pages()` is served; by default the files themselves are opened.
+    """
+    page.goto(f"{site or pages().as_uri()}/miniwob/{task}.html")
     page.add_script_tag(path=pages() / "core" / "record.js")
     page.evaluate(_KEEP_RECORDING)
     page.evaluate(

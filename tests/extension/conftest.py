@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from playwright.sync_api import BrowserContext, Page, Playwright, Worker, sync_p
 
 from config import browser as chromium
 from config.environment import BASE_DIR
+from lam_core.samples import record
+from lam_core.schema import Workflow, parse_workflow
+from tests.extension.sites import Site
 from tests.web.conftest import FLAGS, TIMEOUT_MILLISECONDS
 
 EXTENSION_ID = "apipmfnpgahjmgnfebmiodoiflmfhplo"
@@ -44,7 +48,7 @@ def playwright() -> Iterator[Playwright]:
             yield running
 
 
-@dataclass
+@dataclass(eq=False)
 class Extended:
     """A browser with the extension in it."""
 
@@ -63,9 +67,84 @@ class Extended:
         page.goto(f"chrome-extension://{EXTENSION_ID}/{name}")
         return page
 
-    def ask(self, page: Page, message: dict[str, Any]) -> Any:
-        """What the service worker answers to a message from one of the extension's pages."""
-        return page.evaluate("message => chrome.runtime.sendMessage(message)", message)
+    @cached_property
+    def panel(self) -> Page:
+        """An extension page to speak to the service worker from."""
+        return self.page("settings.html")
+
+    def ask(self, kind: str, **message: Any) -> Any:
+        """What the service worker answers; an error it answers is raised."""
+        reply = self.panel.evaluate(
+            "message => chrome.runtime.sendMessage(message)", {"kind": kind, **message}
+        )
+        if not reply["ok"]:
+            raise RuntimeError(reply["error"])
+        return reply.get("value")
+
+    def remember(self, **values: Any) -> None:
+        """Put settings as the extension's pages would."""
+        self.panel.evaluate("values => chrome.storage.local.set(values)", values)
+
+    def remembered(self, name: str) -> Any:
+        """A setting."""
+        return self.panel.evaluate("name => chrome.storage.local.get(name)", name).get(name)
+
+    def agree(self, *, pointer: bool = True) -> None:
+        """Agree to being recorded."""
+        self.remember(consent={"agreedAt": 1, "pointer": pointer})
+
+    def rows(self, store: str) -> list[Any]:
+        """Everything in one of the extension's tables."""
+        return self.panel.evaluate(READ_STORE, store)
+
+    def start(self, name: str = "a task", instruction: str = "", **parameters: str) -> None:
+        """Record a task from now on."""
+        self.ask("start", name=name, instruction=instruction, parameters=parameters)
+
+    def stop(self) -> Workflow | None:
+        """End the recording; the workflow as it would be sent, read by the service's own parser."""
+        made = self.ask("stop")
+        if made is None:
+            return None
+        (draft,) = [row for row in self.rows("drafts") if row["id"] == made]
+        return parse_workflow(draft["workflow"])
+
+    def kill_worker(self) -> None:
+        """End the service worker as Chromium does when it is idle or short of memory."""
+        session = self.context.browser.new_browser_cdp_session() if self.context.browser else None
+        session = session or self.context.new_cdp_session(self.panel)
+        for target in session.send("Target.getTargets")["targetInfos"]:
+            if target["type"] == "service_worker" and EXTENSION_ID in target["url"]:
+                session.send("Target.closeTarget", {"targetId": target["targetId"]})
+
+
+READ_STORE = """async name => {
+  const open = indexedDB.open("action-model");
+  const database = await new Promise((resolve, reject) => {
+    open.onsuccess = () => resolve(open.result);
+    open.onerror = () => reject(open.error);
+  });
+  const rows = database.transaction(name).objectStore(name).getAll();
+  const found = await new Promise((resolve) => { rows.onsuccess = () => resolve(rows.result); });
+  database.close();
+  return found;
+}"""
+
+
+@pytest.fixture(scope="session")
+def tasks_site() -> Iterator[Site]:
+    """The MiniWoB++ pages, served."""
+    site = Site(record.pages())
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """An empty site for a test's own pages."""
+    made = Site()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -75,11 +154,13 @@ def new_browser(
     """Starts Chromium with the extension; the same `profile` name is the same profile again."""
     with ExitStack() as stack:
 
-        def make(profile: str = "profile", **options: Any) -> Extended:
+        def make(profile: str = "profile", *extra: str, **options: Any) -> Extended:
             flags = [
                 *FLAGS,
                 f"--disable-extensions-except={built_extension}",
                 f"--load-extension={built_extension}",
+                "--host-resolver-rules=MAP *.test 127.0.0.1",
+                *extra,
             ]
             context = playwright.chromium.launch_persistent_context(
                 tmp_path / profile,

@@ -7,7 +7,6 @@ def test_the_service_worker_is_alive_under_the_stable_id(extended):
     assert extended.worker.url == f"chrome-extension://{EXTENSION_ID}/background.js"
 
 
-def test_the_popup_asks_the_service_worker(extended):
-    page = extended.page("popup.html")
-    answer = extended.ask(page, {"kind": "status"})
-    assert answer == {"ok": True, "value": {"recordings": 0, "queued": 0}}
+def test_a_page_asks_the_service_worker(extended):
+    status = extended.ask("status")
+    assert (status["agreed"], status["paired"], status["active"]) == (False, False, None)

@@ -133,6 +133,7 @@ def test_a_document_of_version_1_is_brought_up_to_date_and_keeps_its_digest():
         ("observations[0].elements[1]", PRIVATE),
         ("observations[0].elements[1].fill", "#ff0000"),
         ("observations[0].elements[1].value_at", [7, 13]),
+        ("observations[0].elements[1].said_at", [7, 13]),
     ],
 )
 def test_what_version_2_added_is_part_of_the_digest(path, value):

@@ -1,0 +1,143 @@
+// Sends what its person agreed to, each workflow once: the id was made here, so a repeat after an
+// answer that never came changes nothing. One workflow leaves the queue only when the service says
+// that it has it.
+import { answer } from "../messages";
+import { arrived, database, queue, type Outgoing } from "../storage/db";
+import { store, stored, type Trouble } from "../storage/settings";
+import type { Workflow } from "../workflow";
+import { showState } from "./badge";
+import { call, problemText, type Reply } from "./service";
+
+const ALARM = "deliver";
+const FIRST_RETRY_MS = 2_000;
+const LONGEST_RETRY_MS = 60 * 60_000;
+
+let running: Promise<void> | null = null;
+
+/** Deliver now if allowed, and wake up again for what is left. */
+export function deliverSoon(): Promise<void> {
+  running ??= deliver().finally(() => {
+    running = null;
+  });
+  return running;
+}
+
+async function deliver(): Promise<void> {
+  for (;;) {
+    const next = await due();
+    if (!next) break;
+    const reply = await call("POST", "workflows", { workflow: next.workflow });
+    const settled = await settle(next, reply);
+    if (!settled) break;
+  }
+  await wakeLater();
+  await showState();
+}
+
+/** The oldest workflow that may be sent now. */
+async function due(): Promise<Outgoing | undefined> {
+  const { token, notBefore, trouble } = await stored("token", "notBefore", "trouble");
+  const waiting = await sendable();
+  if (!waiting.length) {
+    if (trouble !== "revoked" && trouble !== "storage-full") await store({ trouble: "none", notBefore: 0, failures: 0 });
+    return undefined;
+  }
+  if (!token) {
+    if (trouble !== "revoked") await store({ trouble: "unpaired" });
+    return undefined;
+  }
+  return Date.now() >= notBefore ? waiting[0] : undefined;
+}
+
+async function sendable(): Promise<Outgoing[]> {
+  const rows = await (await database()).getAll("outbox");
+  return rows.filter((row) => !row.refusal).sort((left, right) => left.queuedAt - right.queuedAt);
+}
+
+/** Whether to go on with the next one at once. */
+async function settle(row: Outgoing, reply: Reply): Promise<boolean> {
+  const body = reply.body as { id?: string; state?: string } | null;
+  if ((reply.status === 200 || reply.status === 201) && body?.id === row.id) {
+    await arrived(sentRow(row, body.state ?? "submitted"));
+    await store({ trouble: "none", notBefore: 0, failures: 0 });
+    return true;
+  }
+  const refused = await refusal(row, reply);
+  if (refused) return true;
+  await backOff(row, reply);
+  return false;
+}
+
+function sentRow(row: Outgoing, state: string) {
+  const { id, workflow, queuedAt } = row;
+  const base = { id, task: workflow.task.name, steps: workflow.steps.length, queuedAt };
+  return { ...base, sentAt: Date.now(), state, reasons: [], millipoints: 0 };
+}
+
+/** Answers about this workflow alone: it waits for its person, the others go on. */
+async function refusal(row: Outgoing, { status, body }: Reply): Promise<boolean> {
+  if (![400, 409, 413, 422].includes(status)) return false;
+  const text = problemText(body) || `HTTP ${status}`;
+  await (await database()).put("outbox", { ...row, attempts: row.attempts + 1, refusal: text });
+  return true;
+}
+
+/** Answers about everything: later, or when the person has done something. */
+async function backOff(row: Outgoing, reply: Reply): Promise<void> {
+  const { failures } = await stored("failures");
+  const trouble = troubleOf(reply.status);
+  const grown = Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS);
+  const wait = Math.max(reply.retryAfterSeconds * 1_000, grown * (0.75 + Math.random() / 2));
+  await (await database()).put("outbox", { ...row, attempts: row.attempts + 1 });
+  await store({ trouble, notBefore: Date.now() + wait, failures: failures + 1 });
+  if (trouble === "revoked") await store({ token: "" });
+}
+
+function troubleOf(status: number): Trouble {
+  if (status === 0) return "offline";
+  if (status === 401) return "revoked";
+  if (status === 403) return "consent";
+  return status === 429 ? "slow-down" : "server";
+}
+
+async function wakeLater(): Promise<void> {
+  const { notBefore, token } = await stored("notBefore", "token");
+  if (!token || !(await sendable()).length) return void (await chrome.alarms.clear(ALARM));
+  await chrome.alarms.create(ALARM, { when: Math.max(notBefore, Date.now() + 1_000), periodInMinutes: 1 });
+}
+
+async function send({ workflow }: { kind: "send"; workflow: Workflow }): Promise<void> {
+  await queue(workflow);
+  await deliverSoon();
+}
+
+/** The person looks again at what the service refused. */
+async function takeBack({ id }: { kind: "take-back"; id: string }): Promise<void> {
+  const transaction = (await database()).transaction(["drafts", "outbox"], "readwrite");
+  const row = await transaction.objectStore("outbox").get(id);
+  if (row) {
+    await transaction.objectStore("outbox").delete(id);
+    await transaction.objectStore("drafts").put({ id, madeAt: Date.now(), workflow: row.workflow });
+  }
+  await transaction.done;
+}
+
+/** Try at once, whatever was to be waited for. */
+async function retry(): Promise<void> {
+  await store({ notBefore: 0 });
+  await deliverSoon();
+}
+
+export function registerDelivery(): void {
+  answer("send", send);
+  answer("take-back", takeBack);
+  answer("retry", retry);
+  chrome.alarms.onAlarm.addListener(({ name }) => {
+    if (name === ALARM) void deliverSoon();
+  });
+  self.addEventListener("online", () => void retry());
+  chrome.runtime.onStartup.addListener(() => void deliverSoon());
+  chrome.runtime.onInstalled.addListener(() => void deliverSoon());
+  // Whatever ended the worker in the middle of sending: go on.
+  void deliverSoon();
+}
