@@ -124,6 +124,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "simulate-new": {"task": "governance.tasks.simulate_new", "schedule": 10.0},
     "plan-notifications": {"task": "governance.tasks.plan_notifications", "schedule": 5.0},
+    "publish-polls": {"task": "governance.tasks.publish_polls", "schedule": 5.0},
     "sweep-nonces": {"task": "accounts.tasks.sweep_nonces", "schedule": 3_600.0},
     "sweep-pairings": {"task": "accounts.tasks.sweep_pairings", "schedule": 3_600.0},
     "sweep-keys": {"task": "contributions.tasks.sweep_keys", "schedule": 3_600.0},
@@ -155,6 +156,10 @@ RELAY_CALLS_PER_DAY = int(ENV.get("LAM_RELAY_CALLS_PER_DAY", "50"))
 # What one account may say in the discussion of proposals.
 COMMENTS_PER_HOUR = int(ENV.get("LAM_COMMENTS_PER_HOUR", "20"))
 RELAY_GAS_MAX = int(ENV.get("LAM_RELAY_GAS_MAX", "1000000"))
+
+# The votes it takes to open a poll, and how many one author may have open.
+POLL_POWER_WEI = int(ENV.get("LAM_POLL_POWER_WEI", "1"))
+POLLS_OPEN_MAX = int(ENV.get("LAM_POLLS_OPEN_MAX", "5"))
 
 # Private files outside PostgreSQL, and published ones.
 KEY_STORE_DIR = Path(ENV.get("LAM_KEY_STORE_DIR", DATA_DIR / "keystore"))
@@ -221,7 +226,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"ProposalStateEnum": "config.openapi.PROPOSAL_STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "ProposalStateEnum": "config.openapi.PROPOSAL_STATES",
+        "PollStateEnum": "governance.polls_api.STATES",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.openapi.describe_problems",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from chain.admin import ReadOnlyAdmin
 from governance.models import Delegation, Power, Proposal, ProposalCall, RelayedCall, Vote
 from governance.people_models import Comment, DelegateProfile, Notification, Simulation
+from governance.poll_models import Poll, PollBallot
 
 
 class CallInline(admin.TabularInline):
@@ -121,4 +122,24 @@ class NotificationAdmin(ReadOnlyAdmin):
     """What was told to subscribers, who themselves are not shown here."""
 
     list_display = ("proposal", "state", "attempts", "delivered_at", "given_up_at", "failure")
+    ordering = ("-id",)
+
+
+@admin.register(Poll)
+class PollAdmin(ReadOnlyAdmin):
+    """Polls; what they say is fixed by their hash."""
+
+    list_display = ("title", "author", "method", "opens_at", "closes_at", "bundle_hash")
+    search_fields = ("=id", "title", "author")
+    ordering = ("-opens_at",)
+
+
+@admin.register(PollBallot)
+class PollBallotAdmin(ReadOnlyAdmin):
+    """Ballots of polls."""
+
+    list_display = ("poll", "voter", "choice", "issued_at", "power_wei", "is_latest", "attested")
+    list_filter = ("is_latest", "attested")
+    list_select_related = ("poll",)
+    search_fields = ("voter", "=poll__id")
     ordering = ("-id",)

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from chain.fields import AddressField, HashField, WeiField, address_check, hash_check, uint256_check
 from chain.models import Intent
 from governance import people_models as _people_models  # noqa: F401  Django looks for models here.
+from governance import poll_models as _poll_models  # noqa: F401
 
 
 class Support(models.IntegerChoices):

@@ -3,7 +3,7 @@
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 
-from governance import notify, policy_effect
+from governance import notify, policy_effect, polls
 from governance import simulate as simulations
 
 
@@ -40,3 +40,6 @@ def plan_notifications() -> None:
 def deliver_notification(notification_id: int) -> None:
     """Send one."""
     notify.deliver(notification_id)
+def publish_polls() -> None:
+    """Close polls whose time is over and publish their results."""
+    polls.publish_due()
