@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.db.models import Count, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, generics, serializers, status
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
@@ -12,9 +13,16 @@ from rest_framework.views import APIView
 
 from accounts.api import Conflict, refuse, user_of
 from accounts.permissions import CanAutomate, CanRead
-from marketplace import automations, uses
+from marketplace import automations, recipe, uses
 from marketplace.models import Automation, AutomationState, Outcome, Use
 from points.api import NewestFirst
+
+
+class Gone(exceptions.APIException):
+    """It was there once."""
+
+    status_code = status.HTTP_410_GONE
+    default_code = "gone"
 
 
 class NewestUseFirst(NewestFirst):
@@ -78,7 +86,11 @@ class AutomationsView(generics.ListAPIView[Automation]):
 
     @extend_schema(
         operation_id="publish_automation",
-        description="Publish one's own accepted workflow. Tokens need the scope `automate`.",
+        description=(
+            "Publish one's own accepted workflow: those who run it are given its steps and what "
+            "the pages showed, without anything that tells who recorded it. Tokens need the scope "
+            "`automate`."
+        ),
         request=PublishSerializer,
         responses={201: AutomationSerializer},
     )
@@ -120,6 +132,30 @@ class AutomationView(generics.RetrieveAPIView[Automation]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The automation, or 404."""
         return super().get(request, *args, **kwargs)
+
+
+class RecipeView(APIView):
+    """Signed in; tokens need the scope "automate"."""
+
+    permission_classes = (CanAutomate,)
+
+    @extend_schema(
+        operation_id="automation_recipe",
+        description=(
+            "The steps of a published automation as a workflow document, without anything that "
+            "tells who recorded them. 410 when it is retired. Tokens need the scope `automate`."
+        ),
+        responses={200: OpenApiTypes.OBJECT, 410: OpenApiResponse(description="Retired.")},
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """The document, or 404."""
+        automation = Automation.objects.select_related("workflow").filter(pk=pk).first()
+        if automation is None:
+            raise exceptions.NotFound(f"There is no automation {pk}.")
+        try:
+            return Response(recipe.recipe_of(automation))
+        except recipe.NoRecipe as error:
+            raise Gone(str(error)) from error
 
 
 class UseSerializer(serializers.ModelSerializer[Use]):

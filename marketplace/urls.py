@@ -7,6 +7,7 @@ from marketplace import api
 urlpatterns = [
     path("automations", api.AutomationsView.as_view(), name="automations"),
     path("automations/<int:pk>", api.AutomationView.as_view(), name="automation"),
+    path("automations/<int:pk>/recipe", api.RecipeView.as_view(), name="automation-recipe"),
     path("automations/<int:pk>/uses", api.RecordUseView.as_view(), name="record-use"),
     path("uses", api.UsesView.as_view(), name="uses"),
 ]

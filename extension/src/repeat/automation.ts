@@ -109,7 +109,7 @@ class Maker {
     if (step.action === "navigate") return step.kind === "typed";
     // What an unknown shortcut did to a text is told by the text.
     if (step.action === "press") return step.key !== "shortcut";
-    if (step.action === "type" && step.text === null) return step.keys.length > 0 || Boolean(step.pasted);
+    if (step.action === "type" && step.text === null) return step.pattern.kind !== "empty";
     if (step.action !== "click") return true;
     if (step.target == null) return false;
     const tree = this.trees[step.observation]!;
