@@ -1,6 +1,7 @@
 """A real Chromium with the extension loaded, in a profile of the test's own."""
 
 import fcntl
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from playwright.sync_api import BrowserContext, Page, Playwright, Worker, sync_playwright
 
 from config import browser as chromium
@@ -18,7 +21,13 @@ from config.environment import BASE_DIR
 from lam_core.samples import record
 from lam_core.schema import Workflow, parse_workflow
 from tests.extension.sites import Site
-from tests.web.conftest import FLAGS, TIMEOUT_MILLISECONDS
+from tests.web.conftest import (  # noqa: F401 - fixtures
+    FLAGS,
+    TIMEOUT_MILLISECONDS,
+    bundles,
+    forward,
+    service,
+)
 
 EXTENSION_ID = "apipmfnpgahjmgnfebmiodoiflmfhplo"
 """Follows from the public key in manifest.json."""
@@ -88,6 +97,14 @@ class Extended:
     def remembered(self, name: str) -> Any:
         """A setting."""
         return self.panel.evaluate("name => chrome.storage.local.get(name)", name).get(name)
+
+    def wait_for(self, found: Callable[[], Any], seconds: float = 20) -> Any:
+        """The first true answer; fails when none comes in time."""
+        for _ in range(int(seconds * 10)):
+            if answer := found():
+                return answer
+            self.panel.wait_for_timeout(100)
+        raise AssertionError("it did not happen")
 
     def agree(self, *, pointer: bool = True) -> None:
         """Agree to being recorded."""
@@ -180,3 +197,35 @@ def new_browser(
 def extended(new_browser: Callable[..., Extended]) -> Extended:
     """One browser with the extension."""
     return new_browser()
+
+
+@pytest.fixture
+def wallet(
+    extended: Extended, bundles: str, chain, live_server, settings  # noqa: F811
+) -> LocalAccount:
+    """The browser gets a wallet and the extension the running service; the wallet's account."""
+    settings.SITE_URL = live_server.url
+    key = Account.create()
+    chain.fund(key.address)
+    extended.context.expose_function("testWalletRpc", forward(chain.url))
+    chain_id = int(chain.rpc("eth_chainId"), 16)
+    given = {"key": "0x" + key.key.hex(), "chainId": chain_id, "name": "Test wallet"}
+    extended.context.add_init_script(f"window.testWallet = {json.dumps(given)};")
+    extended.context.add_init_script(bundles)
+    extended.remember(service=live_server.url)
+    return key
+
+
+def pair(extended: Extended, invite: str = "") -> Page:
+    """Pair as a person does: sign in with the wallet, agree, pair. The page pairing ended at."""
+    with extended.context.expect_page() as opened:
+        extended.ask("pair", label="Test browser")
+    page = opened.value
+    page.get_by_label("Invite").fill(invite)
+    page.get_by_role("button", name="Sign in with wallet").click()
+    page.get_by_role("link", name="Read and agree").click()
+    page.get_by_role("button", name="I agree").first.click()
+    page.get_by_role("button", name="Pair", exact=True).click()
+    page.wait_for_url("**/pair/done*")
+    extended.wait_for(lambda: extended.remembered("token"))
+    return page

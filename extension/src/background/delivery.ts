@@ -6,7 +6,7 @@ import { arrived, database, queue, type Outgoing } from "../storage/db";
 import { store, stored, type Trouble } from "../storage/settings";
 import type { Workflow } from "../workflow";
 import { showState } from "./badge";
-import { call, problemText, type Reply } from "./service";
+import { problemText, sendPacked, type Reply } from "./service";
 
 const ALARM = "deliver";
 const FIRST_RETRY_MS = 2_000;
@@ -26,7 +26,7 @@ async function deliver(): Promise<void> {
   for (;;) {
     const next = await due();
     if (!next) break;
-    const reply = await call("POST", "workflows", { workflow: next.workflow });
+    const reply = await sendPacked("workflows", { workflow: next.workflow });
     const settled = await settle(next, reply);
     if (!settled) break;
   }

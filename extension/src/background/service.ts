@@ -12,7 +12,23 @@ export interface Reply {
 }
 
 /** Call the service, e.g. `call("POST", "workflows", {...})`. Never throws. */
-export async function call(method: string, path: string, body?: unknown): Promise<Reply> {
+export function call(method: string, path: string, body?: unknown): Promise<Reply> {
+  return exchange(method, path, body === undefined ? undefined : JSON.stringify(body), {});
+}
+
+/** Send a body compressed, to an address that takes it so. Never throws. */
+export async function sendPacked(path: string, body: unknown): Promise<Reply> {
+  const stream = new Blob([JSON.stringify(body)]).stream().pipeThrough(new CompressionStream("gzip"));
+  const packed = await new Response(stream).arrayBuffer();
+  return exchange("POST", path, packed, { "Content-Encoding": "gzip" });
+}
+
+async function exchange(
+  method: string,
+  path: string,
+  body: BodyInit | undefined,
+  extra: Record<string, string>,
+): Promise<Reply> {
   const { service, token } = await stored("service", "token");
   try {
     const response = await fetch(`${service}/api/v1/${path}`, {
@@ -21,8 +37,8 @@ export async function call(method: string, path: string, body?: unknown): Promis
       cache: "no-store",
       redirect: "error",
       signal: AbortSignal.timeout(PATIENCE_MS),
-      headers: headers(token, body),
-      ...(body === undefined ? {} : { body: await packed(body) }),
+      headers: { ...headers(token), ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...extra },
+      ...(body === undefined ? {} : { body }),
     });
     return {
       status: response.status,
@@ -34,17 +50,8 @@ export async function call(method: string, path: string, body?: unknown): Promis
   }
 }
 
-function headers(token: string, body: unknown): Record<string, string> {
-  return {
-    Accept: "application/json",
-    ...(token ? { Authorization: `Bearer ${token}` } : {}),
-    ...(body === undefined ? {} : { "Content-Type": "application/json", "Content-Encoding": "gzip" }),
-  };
-}
-
-async function packed(body: unknown): Promise<ArrayBuffer> {
-  const stream = new Blob([JSON.stringify(body)]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+function headers(token: string): Record<string, string> {
+  return { Accept: "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
 }
 
 async function parsed(response: Response): Promise<unknown> {
