@@ -87,6 +87,8 @@ class Handover(View):
 class InForce(View):
     """Anyone."""
 
+    pagination_class = None
+
     @extend_schema(responses=InForceOut(many=True))
     def get(self, request: Request) -> Response:
         """Policies and releases in force, next, pending, past and not followed, with proposals."""

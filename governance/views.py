@@ -52,7 +52,7 @@ class View(APIView):
     """Anyone may call, unless a view or method says otherwise."""
 
     permission_classes = [AllowAny]
-    pagination_class = Pages
+    pagination_class: type[Pages] | None = Pages
 
     def handle_exception(self, exc: Exception) -> Response:
         """Domain errors as problem details."""
@@ -68,11 +68,13 @@ class AccountView(View):
     """Signed-in users; tokens need the scope "account"."""
 
     permission_classes = [CanManageAccount]
+    pagination_class: type[Pages] | None = None
 
 
 class WritingView(AccountView):
     """Anyone may read; signed-in users, tokens with the scope "account", may write. Limited."""
 
+    pagination_class = Pages
     throttle_classes = [ScopedRateThrottle]
     throttle_scope = "writing"
 
