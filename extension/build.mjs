@@ -24,6 +24,7 @@ const modules = {
   review: source("pages/review.ts"),
   history: source("pages/history.ts"),
   settings: source("pages/settings.ts"),
+  "repeat-page": source("pages/repeat.ts"),
 };
 
 const present = (entries) =>

@@ -7,6 +7,7 @@ import { registerPairing } from "./background/pairing";
 import { registerRecording } from "./background/recording";
 import { registerStatus } from "./background/status";
 import { listen } from "./messages";
+import { registerRepeat } from "./repeat/background";
 
 registerPairing();
 registerRecording();
@@ -14,6 +15,7 @@ registerDelivery();
 registerHistory();
 registerBlocklist();
 registerStatus();
+registerRepeat();
 listen();
 chrome.runtime.onInstalled.addListener(({ reason }) => {
   if (reason === "install") void chrome.tabs.create({ url: "welcome.html" });

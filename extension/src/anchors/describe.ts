@@ -32,17 +32,26 @@ const FIELD_ROLES = new Set(["textbox", "searchbox", "spinbutton", "combobox", "
 const TOGGLE_ROLES = new Set(["checkbox", "radio", "switch"]);
 const FIELD_TAGS = new Set(["input", "textarea", "select"]);
 
-/** The elements of an observation with what is asked of them over and over. */
+/**
+ * The elements of an observation with what is asked of them over and over. `words` are the same
+ * elements with the page's own words, where what is private is masked in the observation: a
+ * recording tells the masked ones, a person who runs it the page's own.
+ */
 export class Tree {
   readonly children: number[][];
   readonly labels: string[];
+  readonly rawLabels: string[];
 
-  constructor(readonly elements: readonly Described[]) {
+  constructor(
+    readonly elements: readonly Described[],
+    private readonly words: readonly Described[] = elements,
+  ) {
     this.children = elements.map(() => []);
     elements.forEach((element, index) => {
       if (element.parent >= 0) this.children[element.parent]!.push(index);
     });
-    this.labels = elements.map((_, index) => this.label(index));
+    this.labels = elements.map((_, index) => this.label(index, elements));
+    this.rawLabels = words === elements ? this.labels : words.map((_, index) => this.label(index, words));
   }
 
   at(index: number): Described {
@@ -61,17 +70,22 @@ export class Tree {
   }
 
   /** The texts of an element and of all inside it, in order. */
-  texts(index: number): string[] {
-    const { text, name } = this.at(index);
+  texts(index: number, elements = this.elements): string[] {
+    const { text, name } = elements[index]!;
     const own = text || (isField(this.at(index)) ? "" : name) || "";
-    const inside = this.children[index]!.flatMap((child) => this.texts(child));
+    const inside = this.children[index]!.flatMap((child) => this.texts(child, elements));
     return own ? [own, ...inside] : inside;
   }
 
-  private label(index: number): string {
-    const element = this.at(index);
+  /** The same in the page's own words. */
+  rawTexts(index: number): string[] {
+    return this.texts(index, this.words);
+  }
+
+  private label(index: number, elements: readonly Described[]): string {
+    const element = elements[index]!;
     if (element.name || element.text) return element.name || element.text || "";
-    const inside = isField(element) ? "" : this.texts(index).join(" ");
+    const inside = isField(element) ? "" : this.texts(index, elements).join(" ");
     return inside.length <= MAX_LABEL ? inside : "";
   }
 }
@@ -131,10 +145,24 @@ export function pathOf(tree: Tree, index: number): string[] {
 
 /** The texts around an element in the repeated part of the page that it belongs to. */
 export function contextOf(tree: Tree, index: number): string[] {
+  return around(tree, index, (at) => tree.texts(at));
+}
+
+/** The same in the page's own words. */
+export function rawContextOf(tree: Tree, index: number): string[] {
+  return around(tree, index, (at) => tree.rawTexts(at));
+}
+
+function around(tree: Tree, index: number, textsOf: (at: number) => string[]): string[] {
   const item = itemOf(tree, index);
   if (item === null) return [];
-  const own = new Set(tree.texts(index).map(plain));
-  return tree.texts(item).filter((text) => !own.has(plain(text))).slice(0, MAX_CONTEXT);
+  const own = new Set(textsOf(index).map(plain));
+  return textsOf(item).filter((text) => !own.has(plain(text))).slice(0, MAX_CONTEXT);
+}
+
+/** Whether part of a text has been masked: others are masked alike, so it does not tell them apart. */
+export function isMasked(text: string): boolean {
+  return /[*#]/.test(plain(text));
 }
 
 /** The innermost row, list item, dialog or repeated box around an element that tells more of it. */
@@ -162,7 +190,8 @@ function isItem(tree: Tree, index: number): boolean {
 
 /** Whether two items are the same one: all their texts, or the first, by which people name them. */
 export function sameItem(one: readonly string[], other: readonly string[]): boolean {
-  return one.length > 0 && other.length > 0 && plain(one[0]!) === plain(other[0]!);
+  if (!one.length || !other.length || isMasked(one[0]!)) return false;
+  return plain(one[0]!) === plain(other[0]!);
 }
 
 function alike(tree: Tree, index: number, other: number): boolean {

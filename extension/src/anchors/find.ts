@@ -7,7 +7,9 @@
  */
 
 import type { Element as Described } from "../workflow";
-import { contextOf, isField, pathOf, plain, sameItem, Tree, type Anchors } from "./describe";
+import {
+  contextOf, isField, isMasked, pathOf, plain, rawContextOf, sameItem, Tree, type Anchors,
+} from "./describe";
 
 /** Which anchor decided. */
 export type Anchor = "label" | "context" | "id" | "classes" | "structure" | "position";
@@ -35,13 +37,14 @@ export function find(wanted: Anchors, tree: Tree, given: Given = {}): Found {
   if (!plain(label)) return unlabelled(wanted, tree, all, given);
   const called = calledSo(wanted, tree, all, label);
   if (called.length) return choose(wanted, tree, called, given);
+  if (given.label === undefined && isMasked(label)) return masked(wanted, tree, all);
   return given.label === undefined ? renamed(wanted, tree, all) : MISSING;
 }
 
 /** The elements of the same kind with that label; of another kind when there are none. */
 function calledSo(wanted: Anchors, tree: Tree, all: number[], label: string): number[] {
-  const exact = all.filter((index) => squeezed(tree.labels[index]!) === squeezed(label));
-  const loose = all.filter((index) => plain(tree.labels[index]!) === plain(label));
+  const exact = all.filter((index) => squeezed(tree.rawLabels[index]!) === squeezed(label));
+  const loose = all.filter((index) => plain(tree.rawLabels[index]!) === plain(label));
   for (const same of [isSameKind, isSimilarKind]) {
     for (const labelled of [exact, loose]) {
       const kept = outermost(tree, labelled.filter((index) => same(wanted, tree.at(index))), wanted);
@@ -49,6 +52,24 @@ function calledSo(wanted: Anchors, tree: Tree, all: number[], label: string): nu
     }
   }
   return [];
+}
+
+/**
+ * Part of the label was masked when it was recorded. Whatever is masked alike may be another thing,
+ * so besides the label an id must name it; a field with that label alone may be filled in.
+ */
+function masked(wanted: Anchors, tree: Tree, all: number[]): Found {
+  const alike = all.filter(
+    (index) => isSameKind(wanted, tree.at(index)) && plain(tree.labels[index]!) === plain(wanted.label),
+  );
+  const field = isField(asDescribed(wanted));
+  const kept = alike.filter(
+    (index) =>
+      field ||
+      (wanted.id !== "" && !isMasked(wanted.id) && !/\d/.test(wanted.id) && tree.at(index).id === wanted.id),
+  );
+  if (kept.length > 1) return { kind: "ambiguous", candidates: kept };
+  return kept.length === 1 && wanted.twins.count === 1 ? { kind: "one", index: kept[0]!, by: "id" } : MISSING;
 }
 
 function squeezed(text: string): string {
@@ -107,7 +128,7 @@ function choose(wanted: Anchors, tree: Tree, called: number[], given: Given): Fo
 function inItem(tree: Tree, indices: number[], texts: string[]): number[] {
   const wanted = texts.map(plain);
   return indices.filter((index) => {
-    const found = contextOf(tree, index).map(plain);
+    const found = rawContextOf(tree, index).map(plain);
     return wanted.every((text) => found.some((other) => other === text || words(other).includes(text)));
   });
 }

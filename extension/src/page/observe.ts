@@ -29,6 +29,8 @@ const PAINTED = new Set(["circle", "ellipse", "path", "polygon", "polyline", "re
 export interface ObserveOptions {
   /** Takes what is private out of a text before it is kept. */
   redact?: (text: string) => string;
+  /** The same for ids, classes and parts of addresses. */
+  redactToken?: (token: string) => string;
   /** A selector of elements that are no part of the page, such as a script's own controls. */
   ignore?: string;
   /** The most elements to describe (5,000, the most the schema takes). */
@@ -66,6 +68,7 @@ interface Walk {
   nodes: (Element | Range)[];
   frames: Frame[];
   redact: (text: string) => string;
+  redactToken: (token: string) => string;
   ignore: string;
   limit: number;
   demonstration: boolean;
@@ -81,6 +84,7 @@ export function observe(options: ObserveOptions = {}): Observed {
     nodes: [],
     frames: [],
     redact: options.redact ?? ((text) => text),
+    redactToken: options.redactToken ?? options.redact ?? ((token) => token),
     ignore: options.ignore ?? "",
     limit: options.limit ?? MAX_ELEMENTS,
     demonstration: options.demonstration ?? false,
@@ -205,14 +209,14 @@ function describe(
 function addWords(walk: Walk, element: Element, described: Described): void {
   const field = isField(walk, element);
   const put = (key: "name" | "text" | "id", text: string, most: number): void => {
-    const redacted = walk.redact(text).slice(0, most);
+    const redacted = (key === "id" ? walk.redactToken : walk.redact)(text).slice(0, most);
     if (redacted) described[key] = redacted;
   };
   if (described.tag === "input") described.type = (element as HTMLInputElement).type;
   put("name", nameOf(element), MAX_TEXT);
   put("text", field ? "" : ownText(element), MAX_TEXT);
   put("id", element.id, MAX_IDENTIFIER);
-  const classes = classesOf(element, walk.redact);
+  const classes = classesOf(element, walk.redactToken);
   if (classes.length) described.classes = classes;
   if (field) addValue(walk, element, described);
 }

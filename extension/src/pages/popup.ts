@@ -104,5 +104,8 @@ byId("start-task").addEventListener("submit", (event) => {
   void act({ kind: "start", name, instruction, parameters: parameters() });
 });
 byId("start-background").addEventListener("click", () => void act({ kind: "start-background" }));
+// The page that is looked at now is the one to repeat on.
+const [looked] = await chrome.tabs.query({ active: true, lastFocusedWindow: true });
+if (looked?.id !== undefined) byId<HTMLAnchorElement>("repeat").href = `repeat.html?tab=${looked.id}`;
 chrome.storage.onChanged.addListener(() => void show());
 await show();

@@ -6,7 +6,7 @@
  * parameters. A new instruction of the same form gives their values; they may be given by name too.
  */
 
-import { describe, plain, Tree, type Anchors } from "../anchors/describe";
+import { describe, isMasked, plain, Tree, type Anchors } from "../anchors/describe";
 import { mergeLists } from "./lists";
 import { findSpan, textOf, type Span } from "../page/spans";
 import type { Modifier, NamedKey, Observation, Transform, ValueKind, Workflow } from "../workflow";
@@ -184,6 +184,8 @@ class Maker {
   private bound(text: string, anchors: Anchors): Value | null {
     const span = text.length >= MIN_LABEL || /\d/.test(text) ? findSpan(text, this.instruction) : null;
     if (!span || !this.standsAlone(span) || span.transform === "alphanumeric") return null;
+    // A word that was masked stands for any other as long; only one of them is no coincidence.
+    if (isMasked(text) && this.instruction.split(text).length !== 2) return null;
     return { from: "parameter", name: this.parameter(span, anchors), transform: span.transform };
   }
 
@@ -251,7 +253,7 @@ class Maker {
 
   /** A label around values of parameters, such as `Mute @ada`. */
   private template(label: string): Value | null {
-    const known = this.parameters.filter(({ example }) => example.length >= MIN_TEMPLATE);
+    const known = this.parameters.filter(({ example }) => example.length >= MIN_TEMPLATE && !isMasked(example));
     let parts: (string | Value)[] = [label];
     for (const { name, example } of known) {
       const value: Value = { from: "parameter", name, transform: "none" };

@@ -18,9 +18,17 @@ export type Resolved =
   | { kind: "ambiguous"; candidates: number[] }
   | { kind: "missing"; what: "target" | "drop" | "text" };
 
-/** Resolve a step against an observation of the page. */
-export function resolve(step: AutomationStep, observation: Observation, values: Values): Resolved {
-  const tree = new Tree(observation.elements);
+/**
+ * Resolve a step against an observation of the page; `raw` is the same one with the page's own
+ * words, where those of the observation are masked.
+ */
+export function resolve(
+  step: AutomationStep,
+  observation: Observation,
+  values: Values,
+  raw: Observation = observation,
+): Resolved {
+  const tree = new Tree(observation.elements, raw.elements);
   const found = step.target ? find(step.target, tree, givenFor(step, values)) : null;
   if (found && found.kind !== "one") return split(step, tree, values) ?? unresolved(found, "target");
   const drop = step.drop ? find(step.drop, tree) : null;
@@ -62,7 +70,7 @@ function textFor(value: Value, tree: Tree, values: Values): string | null {
   if (value.from !== "page") return fixed(value, values);
   const source = findSource(value.anchors, tree);
   if (source === null) return null;
-  const text = tree.at(source).text || tree.at(source).name || "";
+  const text = tree.rawLabels[source]!;
   const part = value.whole ? text : [...text].slice(value.start, value.end).join("");
   return part ? transformed(part, value.transform) : null;
 }

@@ -36,9 +36,12 @@ function unchanged(parameters: Parameter[], instruction: string): Values | null 
   return holds ? Object.fromEntries(parameters.map(({ name, example }) => [name, example])) : null;
 }
 
-/** The pattern of a fixed part: white space is any white space. */
+/** The pattern of a fixed part: white space is any white space, a masked word any word. */
 function literal(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&").replace(/\s+/g, "\\s+");
+  return text
+    .replace(/[.+?^${}()|[\]\\/]/g, "\\$&")
+    .replace(/\s+/g, "\\s+")
+    .replace(/[*#]+/g, "\\S+?");
 }
 
 /** A value after what was done to it when it was recorded. */
