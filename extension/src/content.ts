@@ -14,8 +14,14 @@ export interface Joined {
 /** Injected a second time into the same page, the script does nothing. */
 const here = globalThis as typeof globalThis & { actionModelRecorder?: boolean };
 
+/** Eight hexadecimal digits; pages without TLS have no crypto.randomUUID. */
+function randomName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(4));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function record(): void {
-  const page = crypto.randomUUID().slice(0, 8);
+  const page = randomName();
   let joined = false;
   const sender = new Sender(page, leave);
   const recorder = new Recorder(page, (entry) => sender.add(entry));

@@ -14,20 +14,25 @@ from typing import Any
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from playwright.sync_api import BrowserContext, Page, Playwright, Worker, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    CDPSession,
+    Page,
+    Playwright,
+    Worker,
+    sync_playwright,
+)
 
 from config import browser as chromium
 from config.environment import BASE_DIR
 from lam_core.samples import record
 from lam_core.schema import Workflow, parse_workflow
 from tests.extension.sites import Site
-from tests.web.conftest import (  # noqa: F401 - fixtures
-    FLAGS,
-    TIMEOUT_MILLISECONDS,
-    bundles,
-    forward,
-    service,
-)
+from tests.web import conftest as web
+from tests.web.conftest import FLAGS, TIMEOUT_MILLISECONDS, forward
+
+bundles, service = web.bundles, web.service
+"""The pages' scripts and the running service, as the tests of the pages have them."""
 
 EXTENSION_ID = "apipmfnpgahjmgnfebmiodoiflmfhplo"
 """Follows from the public key in manifest.json."""
@@ -126,13 +131,27 @@ class Extended:
         (draft,) = [row for row in self.rows("drafts") if row["id"] == made]
         return parse_workflow(draft["workflow"])
 
+    @cached_property
+    def _workers(self) -> tuple[CDPSession, list[str]]:
+        """The browser's protocol for service workers, and each that was seen to stop."""
+        session, stopped = self.context.new_cdp_session(self.panel), []
+
+        def note(event: dict[str, Any]) -> None:
+            stopped.extend(
+                v["versionId"] for v in event["versions"] if v["runningStatus"] == "stopped"
+            )
+
+        session.on("ServiceWorker.workerVersionUpdated", note)
+        session.send("ServiceWorker.enable")
+        return session, stopped
+
     def kill_worker(self) -> None:
-        """End the service worker as Chromium does when it is idle or short of memory."""
-        session = self.context.browser.new_browser_cdp_session() if self.context.browser else None
-        session = session or self.context.new_cdp_session(self.panel)
-        for target in session.send("Target.getTargets")["targetInfos"]:
-            if target["type"] == "service_worker" and EXTENSION_ID in target["url"]:
-                session.send("Target.closeTarget", {"targetId": target["targetId"]})
+        """End the running service worker as Chromium does when it is idle."""
+        self.ask("status")
+        session, stopped = self._workers
+        before = len(stopped)
+        session.send("ServiceWorker.stopAllWorkers")
+        self.wait_for(lambda: len(stopped) > before)
 
 
 READ_STORE = """async name => {
@@ -201,7 +220,11 @@ def extended(new_browser: Callable[..., Extended]) -> Extended:
 
 @pytest.fixture
 def wallet(
-    extended: Extended, bundles: str, chain, live_server, settings  # noqa: F811
+    extended: Extended,
+    bundles: str,
+    chain,
+    live_server,
+    settings,
 ) -> LocalAccount:
     """The browser gets a wallet and the extension the running service; the wallet's account."""
     settings.SITE_URL = live_server.url

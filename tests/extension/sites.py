@@ -13,9 +13,10 @@ Page = Callable[["Visit"], "Answer"]
 
 @dataclass(frozen=True)
 class Visit:
-    """A request: method, path, query, body."""
+    """A request: method, host, path, query, body."""
 
     method: str
+    host: str
     path: str
     query: str
     body: bytes
@@ -33,7 +34,10 @@ class Answer:
 
 
 class Site:
-    """A server whose `pages` answer by path; files of `folder` answer the rest."""
+    """A server whose `pages` answer by path; files of `folder` answer the rest.
+
+    As a browser's proxy it is every host there is, and `visits` is all of the browser's traffic.
+    """
 
     def __init__(self, folder: Path | None = None, *, anything: Page | None = None) -> None:
         self.pages: dict[str, str | Page] = {}
@@ -89,7 +93,8 @@ class Site:
                 parts = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 path = unquote(parts.path)
-                visit = Visit(self.command, path, parts.query, body, dict(self.headers))
+                host = parts.netloc or self.headers.get("Host", "")
+                visit = Visit(self.command, host, path, parts.query, body, dict(self.headers))
                 answer = site.answer(visit)
                 data = answer.body.encode() if isinstance(answer.body, str) else answer.body
                 self.send_response(answer.status)
@@ -101,6 +106,11 @@ class Site:
                 self.wfile.write(data)
 
             do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
+
+            def do_CONNECT(self) -> None:
+                # As a proxy it passes nothing on that it cannot read.
+                site.visits.append(Visit("CONNECT", self.path, "", "", b"", dict(self.headers)))
+                self.send_error(502)
 
             def log_message(self, *_: object) -> None:
                 pass
