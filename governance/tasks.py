@@ -40,6 +40,9 @@ def plan_notifications() -> None:
 def deliver_notification(notification_id: int) -> None:
     """Send one."""
     notify.deliver(notification_id)
+
+
+@shared_task
 def publish_polls() -> None:
     """Close polls whose time is over and publish their results."""
     polls.publish_due()
