@@ -152,7 +152,8 @@ def _busy_contract(url: str, total: int) -> str:
 def ballots(total: int) -> Figures:
     """Verify and count signed ballots, single-threaded; keys are made beforehand."""
     rules = Rules(1, TOKEN, TOKEN, "Which?", "", ("a", "b", "c"), Method.RANKED, 1, 10**6, 1)
-    signed, powers = [], {}
+    signed: list[Ballot] = []
+    powers: dict[str, int] = {}
     for n in range(total):
         key = PrivateKey(keccak(n.to_bytes(32, "big")))
         voter = to_checksum_address(keccak(key.public_key.format(compressed=False)[1:])[12:])
