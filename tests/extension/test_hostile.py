@@ -144,6 +144,7 @@ def test_a_form_sent_by_enter_loses_nothing_of_what_was_typed(extended, recorded
     page.keyboard.type("apples")
     page.keyboard.press("Enter")
     page.wait_for_url("**/next*")
+    page.wait_for_timeout(500)
     workflow = extended.stop()
     assert [step.action for step in workflow.steps] == ["click", "type", "press"]
     assert workflow.steps[1].text.source == "instruction"
