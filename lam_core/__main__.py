@@ -12,6 +12,7 @@ from rich.table import Table
 
 from lam_core import act_cli
 from lam_core.miniwob import Recording, iter_recordings
+from lam_core.model_commands import add_commands
 from lam_core.release import ReleaseError, load_release
 from lam_core.schema import json_schema
 from lam_core.survey import BOTS, MORE_BOTS, Survey, survey, try_bots
@@ -81,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     verify.set_defaults(run=verify_recordings)
     commands.add_parser("schema", help=schema.__doc__).set_defaults(run=schema)
     act_cli.add_commands(commands)
+    add_commands(commands)
     chosen = parser.parse_args(arguments)
     status: int = chosen.run(chosen)
     return status

@@ -37,7 +37,8 @@ _START = """([seed, limit]) => {
   if (limit) core.EPISODE_MAX_TIME = limit;
   if (document.activeElement) document.activeElement.blur();
   core.startEpisodeReal();
-  return core.getUtterance();
+  const said = core.getUtterance();
+  return said.utterance ?? said;
 }"""
 _STATE = "() => [WOB_DONE_GLOBAL, WOB_RAW_REWARD_GLOBAL, WOB_REWARD_REASON]"
 

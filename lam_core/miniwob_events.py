@@ -10,7 +10,14 @@ from typing import Any
 
 from lam_core.miniwob_dom import TEXT_FIELDS, Node, Observed, observe
 from lam_core.miniwob_keys import KeyGroup, KeyPress
-from lam_core.miniwob_nodes import focus_of, moved_as_one, nodes_of, place_on, target_of
+from lam_core.miniwob_nodes import (
+    focus_of,
+    moved_as_one,
+    nodes_of,
+    place_on,
+    scrolled_since,
+    target_of,
+)
 from lam_core.references import find_span, first_span, pattern_of
 from lam_core.steps import KeyKind, Transform
 
@@ -47,6 +54,7 @@ class Reader:
     parameters: dict[str, str] = field(default_factory=dict)
     outcome: int | None = None
     _offsets: dict[int, int] = field(default_factory=dict)
+    _unscrolled: dict[int, Node] = field(default_factory=dict)
     _known: dict[bytes, int] = field(default_factory=dict)
     _press: _Press | None = None
     _keys: KeyGroup | None = None
@@ -254,6 +262,7 @@ class Reader:
                 self._append_scroll(number, started, at, reference, delta)
         if reference is not None:
             self._offsets[reference] = self._offsets.get(reference, 0) + delta
+            self._unscrolled.setdefault(reference, self.states[0]["dom"])
 
     def _append_scroll(
         self, number: int, at: int, until: int, reference: int | None, delta: int
@@ -289,7 +298,13 @@ class Reader:
         return index, observed
 
     def _observe(self, number: int) -> tuple[int, Observed]:
-        observed = observe(self.states[number]["dom"], self._offsets)
+        dom = self.states[number]["dom"]
+        # The page may scroll on after a scroll event, or not yet have scrolled at one.
+        for reference, before in self._unscrolled.items():
+            delta = scrolled_since(before, dom, reference)
+            if delta is not None:
+                self._offsets[reference] = delta
+        observed = observe(dom, self._offsets)
         self._locate_values(observed)
         key = observed.key()
         if key not in self._known:

@@ -64,3 +64,20 @@ def moved_as_one(before: Node, now: Node) -> tuple[int | None, int] | None:
         if len(moves) == 1 and 0 not in moves:
             return node["ref"], moves.pop()
     return None
+
+
+def scrolled_since(before: Node, now: Node, reference: int) -> int | None:
+    """How far up all children of an element have moved between two moments.
+
+    None when the element or its children are others, or they moved differently.
+    """
+    old = next((node for node in nodes_of(before) if node["ref"] == reference), None)
+    new = next((node for node in nodes_of(now) if node["ref"] == reference), None)
+    if old is None or new is None or old["top"] != new["top"]:
+        return None
+    tops = {child["ref"]: child["top"] for child in old.get("children", ())}
+    children = new.get("children", ())
+    if not children or tops.keys() != {child["ref"] for child in children}:
+        return None
+    moves = {round(tops[child["ref"]] - child["top"]) for child in children}
+    return moves.pop() if len(moves) == 1 else None
