@@ -14,7 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from lam_core.browser import BrowserError
+from lam_core.act import Run, allow, decline
+from lam_core.act_types import Goal
+from lam_core.browser import BrowserError, open_browser, open_context
+from lam_core.browser_page import LivePage, PageGone
 from lam_core.card import write_card
 from lam_core.dataset import DataError, Dataset, build, load_dataset
 from lam_core.evaluate import TASKS, Episode, Evaluation, PolicyFor, evaluate
@@ -35,6 +38,7 @@ EXPECTED = (
     DataError,
     FileNotFoundError,
     NoPage,
+    PageGone,
     ReleaseError,
     TrainingError,
 )
@@ -51,6 +55,7 @@ def add_commands(commands: Any) -> None:
         ("evaluate", evaluate_release, _evaluate_options),
         ("unlearn", unlearn_contributor, _unlearn_options),
         ("improve", improve_release, _improve_options),
+        ("act", act, _act_options),
     ):
         parser = commands.add_parser(name, help=(run.__doc__ or "").splitlines()[0])
         options(parser)
@@ -246,6 +251,34 @@ def improve_release(arguments: argparse.Namespace) -> dict[str, Any]:
         tell=lambda text: console.print(text, highlight=False),
     )
     return result.document()
+
+
+def act(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Do a task on a page from an instruction; steps that can't be taken back need --yes."""
+    torch.set_num_threads(1)
+    release = load_release(arguments.release or default_release())
+    goal = Goal(arguments.instruction, dict(pair.partition("=")[::2] for pair in arguments.slot))
+    with open_browser(headless=not arguments.show) as browser, open_context(browser) as context:
+        live = LivePage(context.new_page(), instruction=goal.instruction)
+        live.open(arguments.url)
+        confirm = allow if arguments.yes else decline
+        outcome = Run(goal, ModelPolicy(release.model), live, confirm=confirm).act()
+    console.print(f"{outcome.reason} {outcome.detail} after {len(outcome.steps)} steps")
+    return {
+        "finished": outcome.finished,
+        "reason": str(outcome.reason),
+        "detail": outcome.detail,
+        "steps": [done.action.kind for done in outcome.steps],
+    }
+
+
+def _act_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", required=True, help="the page to begin with")
+    parser.add_argument("--instruction", required=True, help="what is to be done")
+    parser.add_argument("--slot", action="append", default=[], help="NAME=VALUE, repeatable")
+    parser.add_argument("--release", type=Path, help="folder (the one that comes along)")
+    parser.add_argument("--yes", action="store_true", help="send, pay and delete without asking")
+    parser.add_argument("--show", action="store_true", help="show the browser window")
 
 
 def _show(found: Evaluation) -> None:
