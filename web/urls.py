@@ -4,7 +4,19 @@ from django.urls import path
 
 import governance.urls  # noqa: F401  registers the converter uint256
 from governance.feed import ProposalFeed
-from web.views import automations, devices, epochs, people, points, proposals, subscriptions, work
+from web.views import (
+    automations,
+    delegates,
+    devices,
+    drafts,
+    epochs,
+    handover,
+    people,
+    points,
+    proposals,
+    subscriptions,
+    work,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -28,6 +40,13 @@ urlpatterns = [
         name="confirm-subscription",
     ),
     path("subscriptions/end/<str:token>", subscriptions.unsubscribe, name="unsubscribe"),
+    path("proposals/drafts/", drafts.drafts, name="drafts"),
+    path("proposals/drafts/new", drafts.new_draft, name="new-draft"),
+    path("proposals/drafts/<uuid:draft_id>", drafts.draft, name="draft"),
+    path("delegates/", delegates.delegates, name="delegates"),
+    path("delegates/<str:address>", delegates.delegate, name="delegate"),
+    path("handover", handover.handover, name="handover"),
+    path("news", subscriptions.news, name="news"),
     path("proposals/new", proposals.new_proposal, name="new-proposal"),
     path("proposals/<uint256:proposal_id>", proposals.proposal, name="proposal"),
     path("automations/", automations.automations, name="automations"),

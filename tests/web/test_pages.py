@@ -19,7 +19,8 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 PUBLIC = ["home", "sign-in", "epochs", "proposals", "automations"]
-PERSONAL = ["work", "points", "consent", "invites", "new-proposal"]
+PUBLIC += ["drafts", "delegates", "handover"]
+PERSONAL = ["work", "points", "consent", "invites", "new-proposal", "new-draft", "news"]
 
 
 @pytest.fixture

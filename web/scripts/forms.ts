@@ -54,6 +54,11 @@ async function perform(form: HTMLFormElement, action: Action): Promise<void> {
   }
 }
 
+/** Let a form be used again after an action that leaves the page as it is. */
+export function enable(form: HTMLFormElement): void {
+  setDisabled(form, false);
+}
+
 function setDisabled(form: HTMLFormElement, disabled: boolean): void {
   for (const fieldset of form.querySelectorAll("fieldset")) fieldset.disabled = disabled;
   form.setAttribute("aria-busy", String(disabled));

@@ -1,6 +1,9 @@
 // The one script of the pages: gives each form with a `data-action` its action.
 import * as account from "./account";
+import * as discussion from "./discussion";
+import * as drafts from "./drafts";
 import { wire } from "./forms";
+import * as governance from "./governance";
 import { start } from "./pending";
 import * as points from "./points";
 import { linkPolicyFields } from "./policy";
@@ -26,7 +29,23 @@ wire({
   "vote-relayed": proposals.voteRelayed,
   advance: proposals.advance,
   "propose-policy": proposals.proposePolicy,
+  comment: discussion.comment,
+  "edit-comment": discussion.editComment,
+  "delete-comment": discussion.deleteComment,
+  "preview-markdown": discussion.preview,
+  "save-draft": drafts.saveDraft,
+  "delete-draft": drafts.deleteDraft,
+  "propose-draft": drafts.proposeDraft,
+  "save-profile": governance.saveProfile,
+  "sign-profile": governance.signProfile,
+  "delegate-relayed": governance.delegateRelayed,
+  "advance-handover": governance.advanceHandover,
+  "run-simulation": governance.runSimulation,
+  subscribe: governance.subscribe,
+  "end-subscription": governance.endSubscription,
 });
 const policyForm = document.querySelector<HTMLFormElement>("form[data-action=propose-policy]");
 if (policyForm) linkPolicyFields(policyForm);
+drafts.fillDates();
+governance.startCountdowns();
 start();

@@ -2,10 +2,11 @@
 import type { Abi, Hex } from "viem";
 import { abi as governorAbi } from "../../contracts/abi/LAMGovernor.json";
 import { api } from "./api";
+import { weiOf } from "./drafts";
 import { attribute, value, type Run } from "./forms";
 import { policyOf } from "./policy";
 import { signTypedData, type TypedData } from "./signing";
-import { pageData, site } from "./site";
+import { pageData, site, UserError } from "./site";
 import { transact } from "./transactions";
 
 interface ProposalCall {
@@ -24,24 +25,57 @@ function callArguments({ targets, values, calldatas }: ProposalCall): unknown[] 
   return [targets, values.map(BigInt), calldatas];
 }
 
-/** Cast a vote by transaction, with its reason when there is one. */
+interface Split {
+  against_wei: string;
+  for_wei: string;
+  abstain_wei: string;
+}
+
+const SPLIT = 255;
+const WORD_DIGITS = 32;
+
+/** The parts of a split vote; null when the fields for them are empty. */
+function splitOf(run: Run): Split | null {
+  const parts = ["against_lam", "for_lam", "abstain_lam"].map((name) => weiOf(value(run, name) || "0"));
+  if (parts.every((wei) => wei === 0n)) return null;
+  const [against_wei = "0", for_wei = "0", abstain_wei = "0"] = parts.map(String);
+  return { against_wei, for_wei, abstain_wei };
+}
+
+/** Three packed uint128, as OpenZeppelin's fractional counting takes them. */
+function packed({ against_wei, for_wei, abstain_wei }: Split): Hex {
+  const words = [against_wei, for_wei, abstain_wei].map((wei) => BigInt(wei).toString(16));
+  return `0x${words.map((word) => word.padStart(WORD_DIGITS, "0")).join("")}`;
+}
+
+function supportOf(run: Run): number {
+  const chosen = value(run, "support");
+  if (!chosen) throw new UserError("Choose for, against or abstain, or split your votes.");
+  return Number(chosen);
+}
+
+/** Cast a vote by transaction, with its reason and its parts when there are any. */
 export async function vote(run: Run): Promise<void> {
+  const proposal = BigInt(attribute(run.form, "proposal"));
   const reason = value(run, "reason");
-  const common = [BigInt(attribute(run.form, "proposal")), Number(value(run, "support"))];
-  await transact(run, "Vote", {
-    ...governor,
-    functionName: reason ? "castVoteWithReason" : "castVote",
-    args: reason ? [...common, reason] : common,
-  });
+  const split = splitOf(run);
+  const call = split
+    ? ["castVoteWithReasonAndParams", [proposal, SPLIT, reason, packed(split)]]
+    : reason
+      ? ["castVoteWithReason", [proposal, supportOf(run), reason]]
+      : ["castVote", [proposal, supportOf(run)]];
+  const [functionName, args] = call as [string, unknown[]];
+  await transact(run, "Vote", { ...governor, functionName, args });
 }
 
 /** Sign a vote; the relayer sends it and pays the gas. */
 export async function voteRelayed(run: Run): Promise<void> {
+  const split = splitOf(run);
   const ballot = {
     proposal: attribute(run.form, "proposal"),
-    support: Number(value(run, "support")),
     reason: value(run, "reason"),
     voter: site.address,
+    ...(split ? { support: SPLIT, split } : { support: supportOf(run) }),
   };
   const asked = await api<{ typed_data: TypedData }>("POST", "votes/typed-data", ballot);
   const signature = await signTypedData(run, asked.typed_data);

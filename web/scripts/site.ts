@@ -11,7 +11,7 @@ export interface Site {
   contracts: Partial<Record<ContractName, Address>>;
 }
 
-export type ContractName = "LAMToken" | "RewardsDistributor" | "LAMGovernor";
+export type ContractName = "LAMToken" | "RewardsDistributor" | "LAMGovernor" | "Handover";
 
 /** The JSON that the server put into the page under an id. Throws when it is missing. */
 export function pageData<T>(id: string): T {

@@ -1,10 +1,18 @@
 """Amounts and identifiers in templates. Integers in, text out; nothing is ever rounded up."""
 
 from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 MILLIPOINTS = 3
 WEI_DECIMALS = 18
 BP_DECIMALS = 2
+UNITS = (
+    (86_400, "%(count)d day", "%(count)d days"),
+    (3_600, "%(count)d hour", "%(count)d hours"),
+    (60, "%(count)d minute", "%(count)d minutes"),
+    (1, "%(count)d second", "%(count)d seconds"),
+)
 
 register = template.Library()
 
@@ -36,9 +44,29 @@ def lam(wei: int | None) -> str:
 
 
 @register.filter
+def signed_lam(wei: int | str) -> str:
+    """Wei as LAM with a sign, to four decimals: +1.5."""
+    return ("+" if int(wei) > 0 else "") + lam(int(wei))
+
+
+@register.filter
 def lam_exact(wei: int | None) -> str:
     """Wei as LAM, every digit."""
     return "0" if wei is None else decimal(int(wei), WEI_DECIMALS, WEI_DECIMALS)
+
+
+@register.filter
+def countdown(seconds: int | None) -> str:
+    """Seconds left in the two largest units: 3 days 4 hours."""
+    if seconds is None or seconds <= 0:
+        return _("over")
+    parts = []
+    rest = int(seconds)
+    for size, one, many in UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(ngettext(one, many, count) % {"count": count})
+    return " ".join(parts[:2])
 
 
 @register.filter

@@ -11,7 +11,7 @@ from chain.deployment import Deployment, NotDeployed, deployment
 from web.chain_status import Relay, finalized_block, open_count, relays
 from web.people import address_of
 
-CONTRACTS = ("LAMToken", "RewardsDistributor", "LAMGovernor")
+CONTRACTS = ("LAMToken", "RewardsDistributor", "LAMGovernor", "Handover")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 register = template.Library()
@@ -29,6 +29,10 @@ def public_rpc_url() -> str:
     """The node that wallets may be told about: never one whose URL may carry a secret."""
     url: str = settings.ETH_RPC_URL
     return url if urlsplit(url).hostname in LOOPBACK else ""
+
+
+def _addresses(deployed: Deployment) -> dict[str, str]:
+    return {name: deployed.addresses[name] for name in CONTRACTS if name in deployed.addresses}
 
 
 @register.simple_tag(takes_context=True)
@@ -49,5 +53,5 @@ def site_data(context: dict[str, Any]) -> dict[str, Any]:
         "address": address_of(request),
         "finalized_block": finalized_block(),
         "open_relays": open_count(context["relays"]),
-        "contracts": {name: deployed.address(name) for name in CONTRACTS} if deployed else {},
+        "contracts": _addresses(deployed) if deployed else {},
     }

@@ -1,6 +1,7 @@
 """Proposals: what they would do, how the vote stands, one's own ballot, and making one."""
 
 import json
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from chain.clock import clock
+from chain.deployment import NotDeployed
 from contributions.models import Adoption, Kind
+from governance import discuss, statistics
 from governance.carry_out import as_draft
 from governance.decode import explain
 from governance.models import Power, Proposal
-from governance.state import State, Tally, power_wei, state, tally
-from web import onchain, wording
+from governance.propose import Call
+from governance.state import State, Tally, state, tally
+from governance.state import power_wei as power_at
+from web import charts, onchain, wording
+from web.discussions import comments, html
 from web.people import address_of, person_required
 from web.policies import (
     FIELDS,
@@ -26,7 +32,9 @@ from web.policies import (
     policy_of_epoch,
     replaced_by,
 )
+from web.simulations import effect_of, run_of
 from web.tallies import states, with_quorum
+from web.templatetags.amounts import percent
 
 PAGE_SIZE = 25
 VOTES_SHOWN = 50
@@ -54,12 +62,29 @@ def _row(proposal: Proposal, counted: Tally, now: State) -> dict[str, Any]:
     }
 
 
+def turnout(page: Iterable[Proposal]) -> dict[str, Any] | None:
+    """The part of the supply that voted on each, with its quorum; None before the first."""
+    try:
+        rows = statistics.participation(list(page))
+    except NotDeployed:
+        return None
+    shown = [
+        {
+            "label": row["title"],
+            "text": percent(row["turnout_bp"]),
+            "bp": row["turnout_bp"],
+            "mark_bp": row["quorum_bp"],
+        }
+        for row in rows
+    ]
+    return charts.bars(shown) if shown else None
+
+
 @require_safe
 def proposals(request: HttpRequest) -> HttpResponse:
-    """Anyone: all proposals, newest first, and the policies adopted so far."""
+    """Anyone: all proposals, newest first, and how many took part."""
     found = with_quorum(Proposal.objects.order_by("-block_number", "-created_at"))
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
-    adoptions = Adoption.objects.filter(kind=Kind.REWARD_POLICY)
     address = address_of(request)
     context = {
         "section": "proposals",
@@ -67,16 +92,16 @@ def proposals(request: HttpRequest) -> HttpResponse:
         "rows": [_row(*each) for each in states(page)],
         "address": address,
         "power_wei": current_power_wei(address) if address else 0,
-        "adoptions": adoptions.order_by("-block_number", "-log_index")[:PAGE_SIZE],
+        "turnout": turnout(page),
     }
     return render(request, "web/proposals.html", context)
 
 
-def actions(proposal: Proposal, adoptions: list[Adoption]) -> list[dict[str, Any]]:
-    """Each call of a proposal in plain words; for a policy, what it changes."""
+def actions(calls: Sequence[Call], adoptions: list[Adoption]) -> list[dict[str, Any]]:
+    """Each call in plain words; for a policy, what it changes."""
     base = replaced_by(adoptions[0] if adoptions else None)
     found = []
-    for call in as_draft(proposal).calls:
+    for call in calls:
         said = explain(target=call.target, value_wei=call.value_wei, calldata=call.calldata)
         adopts_policy = (
             said.function.startswith("adopt(") and said.arguments.get("kind") == Kind.REWARD_POLICY
@@ -85,6 +110,7 @@ def actions(proposal: Proposal, adoptions: list[Adoption]) -> list[dict[str, Any
         found.append(
             {
                 "text": said.summary,
+                "known": said.known,
                 "contract": said.contract or _("unknown contract"),
                 "target": call.target,
                 "arguments": [{"name": k, "value": v} for k, v in said.arguments.items()],
@@ -143,25 +169,32 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
     address = address_of(request)
     adoptions = _adoptions_by(found)
     votes = found.votes.order_by("-block_number", "-log_index")
+    own_votes = list(votes.filter(voter=address)) if address else []
+    power_wei = _power_here(address, found, now)
     context = {
         "section": "proposals",
         "proposal": found,
-        "body": body_of(found),
+        "body": html(body_of(found)),
         "starts_at": moment(found.vote_start),
         "ends_at": moment(found.deadline),
         "executable_at": moment(found.eta) if found.eta and now == State.QUEUED else None,
         "state": wording.words(wording.PROPOSAL_STATES, now),
-        "actions": actions(found, adoptions),
+        "actions": actions(as_draft(found).calls, adoptions),
         "counts": counts(counted),
         "quorum_wei": counted.quorum_wei,
         "address": address,
-        "power_wei": _power_here(address, found, now),
+        "power_wei": power_wei,
         "can_vote": now == State.ACTIVE,
-        "own_votes": votes.filter(voter=address) if address else [],
+        "remaining_wei": max(power_wei - sum(vote.weight_wei for vote in own_votes), 0),
+        "own_votes": own_votes,
         "step": step_due(now, found),
         "votes": votes[:VOTES_SHOWN],
         "adoptions": adoptions,
         "call": call_of(found),
+        "proposal_id": found.pk,
+        "run": run_of(found.pk),
+        "effect": effect_of(as_draft(found).calls),
+        "comments": comments(request, discuss.about_proposal(found.pk)),
     }
     return render(request, "web/proposal.html", context)
 
@@ -171,7 +204,7 @@ def _power_here(address: str, proposal: Proposal, now: State) -> int:
         return 0
     if now == State.PENDING:
         return current_power_wei(address)
-    return power_wei(address, proposal.vote_start)
+    return power_at(address, proposal.vote_start)
 
 
 def _adoptions_by(proposal: Proposal) -> list[Adoption]:

@@ -1,0 +1,225 @@
+"""What holders do around a vote, in a real Chromium: draft, discuss, try out, split, hand over."""
+
+import re
+
+from django.core import mail
+
+from chain.abi import contract
+from governance import policy_effect, simulate
+from governance.models import Delegation, Proposal, Vote
+from governance.people_models import (
+    Comment,
+    DelegateProfile,
+    ProposalDraft,
+    Simulation,
+    Subscription,
+)
+from points import epochs, rewards
+from tests.governance.conftest import LAM, Assembly
+from tests.web.service import come_in, send_work
+
+YEAR = 365 * 24 * 3600
+
+
+def give_lam(service, *people) -> None:
+    """100 LAM each, delegated to themselves."""
+    assembly = Assembly(service.chain, [])
+    assert assembly.call(people[0].key, "LAMToken", "mintEmission", 1).succeeded
+    for person in people:
+        data = contract("LAMToken").encode_call("transfer", person.key.address, 100 * LAM)
+        assembly.play(service.chain.address("RewardsVault"), data)
+        address = person.key.address
+        assert assembly.call(person.key, "LAMToken", "delegate", address).succeeded
+    # Most of the supply is burned, so that the two are a quorum.
+    surplus = assembly.read("LAMToken", "totalSupply") - 1000 * LAM
+    burn = contract("LAMToken").encode_call("burn", surplus)
+    assembly.play(service.chain.address("RewardsVault"), burn)
+    service.later(2)
+
+
+def run_waiting() -> None:
+    """What the worker does."""
+    for row in Simulation.objects.filter(progress="waiting"):
+        simulate.run(row.pk)
+
+
+def test_from_a_draft_to_a_split_vote(new_person, service, live_server):
+    ada, ben = new_person(), new_person()
+    for person in (ada, ben):
+        come_in(person)
+    give_lam(service, ada, ben)
+
+    # A draft by template, looked at before it is saved.
+    ada.open("/proposals/drafts/")
+    ada.page.get_by_role("link", name="Change a governance parameter").click()
+    ada.page.get_by_label("Title").fill("Vote for a day")
+    ada.page.get_by_label("Why").fill("So that **nobody** misses it.\n\n- weekends\n- nights")
+    ada.page.get_by_label("Parameter").select_option("voting_period_seconds")
+    ada.page.get_by_label("New value").fill("86400")
+    ada.page.get_by_role("button", name="Preview").click()
+    ada.page.locator(".preview strong", has_text="nobody").wait_for()
+    ada.page.get_by_label("Share it").check()
+    ada.photograph("draft-new")
+    ada.press("Save the draft")
+    ada.sees("draft, open for discussion")
+    ada.sees("Vote for 1 day")
+    page = ada.page.url.removeprefix(live_server.url)
+
+    # Tried out on a fork, and discussed.
+    ben.open(page)
+    ben.press("Run it at the latest block")
+    ben.sees("Running it on a fork")
+    run_waiting()
+    ben.sees("It would succeed.")
+    ben.sees("LAMGovernor.votingPeriod()")
+    ben.page.get_by_label("Say something").fill("A day is *right*. <script>alert(1)</script>")
+    ben.press("Comment")
+    ben.page.locator(".comment em", has_text="right").wait_for()
+    ben.page.get_by_text("Edit or delete").click()
+    ben.page.get_by_label("Your comment").fill("A day is *enough*.")
+    ben.press("Save")
+    ben.sees("edited")
+    ada.open(page)
+    ada.sees("enough")
+    ada.photograph("draft")
+    assert Comment.objects.get().address == ben.key.address
+
+    # Proposed as it stands; the discussion goes along.
+    ada.press("Propose with my wallet")
+    ada.page.wait_for_url("**/proposals/")
+    service.later(3)
+    assert Proposal.objects.get().pk == ProposalDraft.objects.get().proposal
+    ada.page.get_by_role("link", name="Vote for a day").click()
+    ada.sees("enough")
+    ada.sees("It would succeed.")
+
+    # A split vote by signature, the rest later by transaction.
+    ada.page.get_by_text("Split your votes instead").click()
+    ada.page.get_by_label("For", exact=True).last.fill("60.5")
+    ada.page.get_by_label("Abstain", exact=True).last.fill("9.5")
+    ada.press("Vote by signature")
+    ada.sees("the relayer is sending it")
+    service.follow()
+    ada.sees("You voted split with 70.")
+    ada.page.get_by_label("Against", exact=True).last.fill("30")
+    ada.photograph("proposal-split")
+    ada.press("Vote with my wallet")
+    ada.sees("waiting until it is final")
+    service.follow()
+    ada.sees("You voted split with 30.")
+    ada.sees("split: 60.5 for 9.5 abstain")
+    found = Vote.objects.order_by("pk").values_list("for_wei", "against_wei", "abstain_wei")
+    assert list(found) == [(60_500 * LAM // 1000, 0, 95 * LAM // 10), (0, 30 * LAM, 0)]
+    ada.open("/proposals/")
+    ada.page.locator("svg.chart").wait_for()
+    ada.photograph("proposals")
+    assert (ada.problems, ben.problems) == ([], [])
+
+
+def test_a_policy_proposal_shows_who_gains_and_who_loses(new_person, service):
+    ada, ben = new_person(), new_person()
+    for person in (ada, ben):
+        come_in(person)
+    send_work(ada, 1)
+    for seed in (3, 4):
+        send_work(ben, seed)
+    rewards.settle_pending()
+    epochs.close(1)
+    give_lam(service, ada)
+    ada.open("/proposals/new")
+    ada.page.get_by_label("Title").fill("Everybody the same")
+    # What Ada earned; Ben earned twice as much.
+    ada.page.get_by_label("Points of one person a day").fill("40000")
+    ada.press("Propose with my wallet")
+    ada.page.wait_for_url("**/proposals/")
+    service.later(3)
+    ada.page.get_by_role("link", name="Everybody the same").click()
+    ada.sees("Being computed")
+    policy_effect.compute(policy_effect.adopted_policy(simulate.calls_of(proposed().pk)), 1)
+    ada.page.reload()
+    ada.sees("Epoch 1 again, with the same work")
+    moved = {
+        row.get_by_role("cell").first.locator("code").get_attribute("title"): row.inner_text()
+        for row in ada.page.locator("#effect ~ .table tbody tr").all()
+    }
+    assert "+250,000" in moved[ada.key.address]
+    assert "−250,000" in moved[ben.key.address]
+    ada.photograph("policy-effect")
+    assert ada.problems == []
+
+
+def proposed() -> Proposal:
+    return Proposal.objects.get()
+
+
+def test_a_delegate_says_who_they_are_and_is_delegated_to(new_person, service):
+    ada, ben = new_person(), new_person()
+    for person in (ada, ben):
+        come_in(person)
+    give_lam(service, ada, ben)
+    ada.open(f"/delegates/{ada.key.address}")
+    ada.page.get_by_label("Name").fill("Ada")
+    ada.page.get_by_label("Statement").fill("I read *every* proposal.")
+    ada.press("Sign and save")
+    ada.sees("Signed with the delegate's wallet.")
+    assert DelegateProfile.objects.get().signature.startswith("0x")
+    ben.open("/delegates/")
+    ben.page.get_by_role("link", name=re.compile("^Ada")).click()
+    ben.press("Delegate by signature")
+    ben.sees("the relayer is sending it")
+    service.follow()
+    ben.page.get_by_role("heading", name="Who delegates to them").wait_for()
+    assert Delegation.objects.get(pk=ben.key.address).delegate == ada.key.address
+    ben.page.reload()
+    ben.page.locator("svg.chart").wait_for()
+    ben.photograph("delegate")
+    ben.open("/delegates/")
+    ben.photograph("delegates")
+    assert (ada.problems, ben.problems) == ([], [])
+
+
+def test_anyone_advances_the_handover_when_it_is_due(new_person, service):
+    ada = new_person()
+    come_in(ada)
+    ada.open("/handover")
+    guarding = ada.page.get_by_role("listitem").filter(has_text="Guarding").first
+    assert "the founders:" in guarding.inner_text()
+    assert re.search(r"36\d days", guarding.inner_text())
+    assert ada.page.get_by_role("button", name="Advance").count() == 0
+    ada.photograph("handover")
+    service.later(YEAR + 60)
+    # The session is of the server's clock, not of the chain's.
+    ada.open("/handover")
+    guarding = ada.page.get_by_role("listitem").filter(has_text="Guarding").first
+    assert "the voters" in guarding.inner_text()
+    guarding.get_by_role("button", name="Advance").click()
+    ada.sees("waiting until it is final")
+    service.follow()
+    ada.open("/handover")
+    guarding = ada.page.get_by_role("listitem").filter(has_text="Guarding").first
+    assert guarding.get_by_role("button", name="Advance").count() == 0
+    assert ada.problems == []
+
+
+def test_news_is_asked_for_and_ended(new_person, service, mailoutbox):
+    ada = new_person()
+    come_in(ada)
+    ada.open("/news")
+    ada.page.get_by_label("Address or https URL").fill("ada@people.example")
+    ada.press("Subscribe")
+    ada.sees("waiting for the link in the mail")
+    ada.photograph("news")
+    link = re.search(r"http://\S+", mail.outbox[0].body)
+    assert link
+    ada.page.goto(link[0])
+    ada.press("Yes, tell me")
+    ada.sees("You will hear")
+    assert Subscription.objects.get().confirmed_at is not None
+    ada.open("/news")
+    ada.press("End")
+    ada.sees("You have no subscriptions.")
+    ada.page.get_by_role("radio", name="Webhook").check()
+    ada.page.get_by_label("Address or https URL").fill("https://127.0.0.1/hook")
+    ada.press("Subscribe")
+    ada.sees("127.0.0.1 is not on the public internet.")
+    assert not Subscription.objects.exists()

@@ -1,0 +1,109 @@
+// Delegates' profiles, delegation by signature, the handover, simulations and news.
+import type { Abi } from "viem";
+import { abi as handoverAbi } from "../../contracts/abi/Handover.json";
+import { api } from "./api";
+import { attribute, value, type Run } from "./forms";
+import { signTypedData, type TypedData } from "./signing";
+import { site } from "./site";
+import { transact } from "./transactions";
+
+const SECOND = 1000;
+const UNITS: [number, string][] = [
+  [86_400, "day"],
+  [3_600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
+
+function profileOf(run: Run): { name: string; statement: string } {
+  return { name: value(run, "name"), statement: value(run, "statement") };
+}
+
+/** Save one's profile by the session. */
+export async function saveProfile(run: Run): Promise<void> {
+  await api("PUT", `delegates/${attribute(run.form, "address")}/profile`, profileOf(run));
+  location.reload();
+}
+
+/** Save one's profile with a signature that everybody can check. */
+export async function signProfile(run: Run): Promise<void> {
+  const path = `delegates/${attribute(run.form, "address")}/profile`;
+  const profile = profileOf(run);
+  const asked = await api<{ typed_data: TypedData }>("POST", `${path}/typed-data`, profile);
+  const signature = await signTypedData(run, asked.typed_data);
+  const issued_at = Number(asked.typed_data.message.issuedAt);
+  await api("PUT", path, { ...profile, issued_at, signature });
+  location.reload();
+}
+
+/** Sign a delegation; the relayer sends it and pays the gas. */
+export async function delegateRelayed(run: Run): Promise<void> {
+  const delegation = { delegator: site.address, delegatee: value(run, "delegatee") };
+  const asked = await api<{ typed_data: TypedData }>("POST", "delegations/typed-data", delegation);
+  const signature = await signTypedData(run, asked.typed_data);
+  run.say("Handing your signature to the relayer…");
+  const { nonce, expiry } = asked.typed_data.message;
+  await api("POST", "delegations/relay", { ...delegation, nonce, expiry, signature });
+  location.reload();
+}
+
+/** Have the contract record that a founders' term is over; anyone may. */
+export async function advanceHandover(run: Run): Promise<void> {
+  await transact(run, "Advance", {
+    contract: "Handover",
+    abi: handoverAbi as Abi,
+    functionName: "advance",
+    args: [Number(attribute(run.form, "capability"))],
+  });
+  location.reload();
+}
+
+/** Ask for a run on a fork of the latest block, and wait for its end. */
+export async function runSimulation(run: Run): Promise<void> {
+  const path = `proposals/${attribute(run.form, "proposal")}/simulation`;
+  let found = await api<{ progress: string; block_number: number }>("POST", path);
+  run.say(`Running it on a fork of block ${found.block_number}…`);
+  while (found.progress === "waiting") {
+    await new Promise((resolve) => setTimeout(resolve, SECOND));
+    found = await api("GET", path);
+  }
+  location.reload();
+}
+
+/** Hear of proposals by e-mail or webhook. */
+export async function subscribe(run: Run): Promise<void> {
+  const body = { channel: value(run, "channel"), target: value(run, "target") };
+  await api("POST", "subscriptions", body);
+  location.reload();
+}
+
+/** End a subscription; the address is forgotten. */
+export async function endSubscription({ form }: Run): Promise<void> {
+  await api("DELETE", `subscriptions/${attribute(form, "subscription")}`);
+  location.reload();
+}
+
+/** Let the countdowns of the page run, from the chain's time when it was made. */
+export function startCountdowns(): void {
+  const began = Date.now();
+  const clocks = [...document.querySelectorAll<HTMLElement>("time[data-until]")];
+  if (clocks.length === 0) return;
+  setInterval(() => {
+    const passed = Math.floor((Date.now() - began) / SECOND);
+    for (const clock of clocks) {
+      const left = Number(clock.dataset.until) - Number(clock.dataset.now) - passed;
+      clock.textContent = left > 0 ? words(left) : "over";
+    }
+  }, SECOND);
+}
+
+function words(seconds: number): string {
+  const parts: string[] = [];
+  let rest = seconds;
+  for (const [size, name] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest %= size;
+    if (count > 0) parts.push(`${count} ${name}${count === 1 ? "" : "s"}`);
+  }
+  return parts.slice(0, 2).join(" ");
+}
