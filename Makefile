@@ -58,6 +58,7 @@ check: install browser  ## Long fuzzing and fault runs too
 generate: install  ## Write what is generated and committed anew: OpenAPI, JSON Schema, types, ABI
 	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
 	$(PY) -m lam_core schema > extension/workflow.schema.json
+	$(PY) -m contributions.policy_document > docs/reward-policy.schema.json
 	node extension/generate.mjs
 	node extension/page.mjs
 	node contracts/script/export_abi.mjs

@@ -1,4 +1,4 @@
-"""Measures trees, the ledger and the close of an epoch: `python -m bench.points [--accounts N …]`.
+"""Measures trees, the ledger and the close of an epoch: `python -m bench.points [--full]`.
 
 Starts a PostgreSQL of its own (durable) and writes bench/results/points.json. Ratios within one run
 are what counts; the bare inserts go into tables of the same columns and indexes without triggers.
@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import secrets
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import django
 import numpy as np
 import psycopg
 
+from bench import points_close
 from config import embedded
 from points.merkle import MerkleTree, Value, checksum_addresses
 
@@ -87,7 +87,9 @@ def trees(leaves: int, peer_leaves: int) -> Figures:
 BARE = """
 CREATE TABLE bare_entry (LIKE points_entry INCLUDING ALL);
 CREATE TABLE bare_line (LIKE points_line INCLUDING ALL);
-CREATE TABLE bare_copy (LIKE points_line INCLUDING ALL);
+CREATE TABLE copied_entry (LIKE points_entry INCLUDING ALL);
+CREATE TABLE copied_key (LIKE points_idempotencykey INCLUDING ALL);
+CREATE TABLE copied_line (LIKE points_line INCLUDING ALL);
 """
 BARE_INSERT = """
 WITH e AS (
@@ -154,8 +156,15 @@ def single(seconds: float, accounts: list[int]) -> Figures:
     }
 
 
+COPIED = {
+    "copied_entry": "points_entry",
+    "copied_key": "points_idempotencykey",
+    "copied_line": "points_line",
+}
+
+
 def bulk(entries: int, accounts: list[int]) -> Figures:
-    """Seconds of `post_many`, against COPY of the same lines into a table without triggers."""
+    """Seconds of `post_many`, against COPY of the same rows into tables without triggers."""
     from django.db import connection, transaction
 
     from points import ledger
@@ -176,67 +185,26 @@ def bulk(entries: int, accounts: list[int]) -> Figures:
     ]
     start = time.perf_counter()
     with transaction.atomic():
-        ledger.post_many(drafts)
+        first = ledger.post_many(drafts)[0]
     ours = time.perf_counter() - start
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM points_line ORDER BY id DESC LIMIT %s", [2 * entries])
-        rows = cursor.fetchall()
-        start = time.perf_counter()
-        with transaction.atomic(), cursor.copy("COPY bare_copy FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-        copied = time.perf_counter() - start
+    copied = 0.0
+    with transaction.atomic(), connection.cursor() as cursor:
+        for copied_to, table in COPIED.items():
+            key = "id" if copied_to == "copied_entry" else "entry_id"
+            query = f"COPY (SELECT * FROM {table} WHERE {key} >= {first}) TO STDOUT"
+            with cursor.copy(query) as copy:
+                rows = [bytes(row) for row in copy]
+            start = time.perf_counter()
+            with cursor.copy(f"COPY {copied_to} FROM STDIN") as copy:
+                for at in range(0, len(rows), 1000):
+                    copy.write(b"".join(rows[at : at + 1000]))
+            copied += time.perf_counter() - start
     return {
+        "entries": entries,
         "lines": 2 * entries,
         "post_many_seconds": round(ours, 2),
         "copy_seconds": round(copied, 2),
         "ratio": round(copied / ours, 2),
-    }
-
-
-def close(count: int) -> Figures:
-    """Seconds to close an epoch in which `count` people earned, bundle included."""
-    from accounts.models import User, Wallet
-    from points import epochs, ledger, verify
-    from points.models import Category, EntryKind, SystemAccount
-
-    addresses = [value.account for value in values_of(count)]
-    users = User.objects.bulk_create(
-        [User(name=address, password="!") for address in addresses], batch_size=5000
-    )
-    Wallet.objects.bulk_create(
-        [Wallet(user=u, address=u.name, is_primary=True) for u in users], batch_size=5000
-    )
-    epoch = epochs.open_next()
-    accounts = ledger.personal_accounts([user.pk for user in users])
-    ledger.post_many(
-        [
-            ledger.Draft(
-                kind=EntryKind.CARRY,
-                key=secrets.token_hex(12),
-                epoch=epoch.number,
-                lines=[
-                    ledger.Amount(SystemAccount.ISSUANCE, -(n + 1), Category.WORK),
-                    ledger.Amount(account, n + 1, Category.WORK),
-                ],
-                request={},
-            )
-            for n, account in enumerate(accounts.values())
-        ]
-    )
-    start = time.perf_counter()
-    epochs.close(epoch.number)
-    closed = time.perf_counter() - start
-    from django.conf import settings
-
-    start = time.perf_counter()
-    found = verify.verify(Path(settings.BUNDLES_DIR) / f"epoch-{epoch.number}")
-    return {
-        "accounts": count,
-        "close_seconds": round(closed, 2),
-        "verify_seconds": round(time.perf_counter() - start, 2),
-        "mismatches": len(found),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 
@@ -273,8 +241,11 @@ def main() -> None:
     parser.add_argument("--npm-leaves", type=int, default=40_000)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--accounts", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--accounts", type=int, nargs="*", default=[10_000, 50_000])
+    parser.add_argument("--full", action="store_true", help="close 10k, 100k and 1M accounts")
     given = parser.parse_args()
+    if given.full:
+        given.accounts = [10_000, 100_000, 1_000_000]
     with tempfile.TemporaryDirectory(prefix="bench-points-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -294,6 +265,7 @@ def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres
         "DATABASE_OWNER_URL": postgres.url(embedded.OWNER_ROLE),
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "LAM_LOG_LEVEL": "WARNING",
+        "DJANGO_ALLOWED_HOSTS": "testserver",
     }
     django.setup()
     from django.core.management import call_command
@@ -308,18 +280,25 @@ def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres
     epochs.open_next()
     users = [make_user().pk for _ in range(500)]
     accounts = list(ledger.personal_accounts(users).values())
-    figures = {
+    figures: Figures = {
         "command": " ".join(["python -m bench.points", *sys.argv[1:]]),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "load_before": round(os.getloadavg()[0], 1),
-        "trees": trees(given.leaves, given.npm_leaves),
-        "single": single(given.seconds, accounts),
-        "bulk": bulk(given.entries, accounts),
     }
+
+    def figure(name: str, found: Any) -> None:
+        figures[name] = found
+        print(f"{name}: {json.dumps(found)}", flush=True)
+
+    figure("trees", trees(given.leaves, given.npm_leaves))
+    figure("single", single(given.seconds, accounts))
+    figure("bulk", bulk(given.entries, accounts))
     epochs.close(1)
-    figures["close"] = [close(count) for count in given.accounts]
+    owner = postgres.url(embedded.OWNER_ROLE)
+    for count in given.accounts:
+        figure("close", [*figures.get("close", []), points_close.close(owner, count)])
+    figure("endpoints", points_close.endpoints())
     RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# The token's schedule (contracts/src/LAMToken.sol): half of the community's share of the cap in the
-# first 104 epochs, half of the rest in the next, and so on.
-COMMUNITY_ALLOCATION_WEI = 1_000_000_000 * 10**18 * 35 // 100
-HALVING_EPOCHS = 104
-FIRST_EMISSION_WEI = COMMUNITY_ALLOCATION_WEI // (2 * HALVING_EPOCHS)
+from contributions import emission
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +16,7 @@ class Limit:
 
 def scheduled_emission(epoch: int, limits: Iterable[Limit] = ()) -> int:
     """What LAMToken mints for an epoch at most, in wei."""
-    scheduled = FIRST_EMISSION_WEI >> ((epoch - 1) // HALVING_EPOCHS)
+    scheduled = emission.scheduled_emission(epoch)
     in_force = [each for each in limits if each.from_epoch <= epoch]
     if not in_force:
         return scheduled

@@ -54,10 +54,15 @@ class TooManyRequests(exceptions.Throttled):
     extra_detail_singular = extra_detail_plural = ""
 
 
-def own_accounts(user: User) -> QuerySet[Account]:
-    """The ledger accounts of a person: points, what is owed, LAM of the wallets."""
-    addresses = Wallet.objects.filter(user=user).values("address")
-    return Account.objects.filter(user=user) | Account.objects.filter(address__in=addresses)
+def own_accounts(user: User) -> list[int]:
+    """The ledger accounts of a person: points, what is owed, LAM of the wallets.
+
+    As ids: joined to lines or balances, the planner would read all of those.
+    """
+    addresses = list(Wallet.objects.filter(user=user).values_list("address", flat=True))
+    theirs = Account.objects.filter(user=user).values_list("pk", flat=True)
+    paid_to = Account.objects.filter(address__in=addresses).exclude(address="")
+    return [*theirs, *paid_to.values_list("pk", flat=True)]
 
 
 class BalanceSerializer(serializers.Serializer[Any]):
@@ -88,8 +93,9 @@ class BalanceView(APIView):
         """The balance now."""
         user = user_of(request)
         epoch = Epoch.objects.filter(closed_at__isnull=True).first()
-        kinds = _balances_by_kind(user)
-        gone = _lam_gone(user)
+        accounts = own_accounts(user)
+        kinds = _balances_by_kind(accounts)
+        gone = _lam_gone(accounts)
         unclaimed = kinds.get(AccountKind.LAM, 0)
         return Response(
             {
@@ -106,25 +112,22 @@ class BalanceView(APIView):
         )
 
 
-def _balances_by_kind(user: User) -> dict[str, int]:
-    rows = Balance.objects.filter(account__in=own_accounts(user)).order_by()
+def _balances_by_kind(accounts: list[int]) -> dict[str, int]:
+    rows = Balance.objects.filter(account__in=accounts).order_by()
     sums = rows.values_list("account__kind").annotate(sum=Sum("amount"))
     return {kind: int(amount) for kind, amount in sums}
 
 
-def _lam_gone(user: User) -> dict[int, int]:
+def _lam_gone(accounts: list[int]) -> dict[int, int]:
     """LAM that left one's accounts, by category: claimed or expired."""
-    lines = Line.objects.filter(
-        account__in=own_accounts(user), unit=Unit.LAM_WEI, amount__lt=0
-    ).order_by()
+    lines = Line.objects.filter(account__in=accounts, unit=Unit.LAM_WEI, amount__lt=0).order_by()
     rows = lines.values_list("category").annotate(sum=Sum("amount"))
     return {category: -int(amount) for category, amount in rows}
 
 
 def _by_category(user: User, epoch: Epoch) -> dict[str, int]:
-    lines = Line.objects.filter(
-        account__user=user, account__kind=AccountKind.POINTS, epoch_number=epoch.number
-    )
+    account = Account.objects.filter(user=user, kind=AccountKind.POINTS).first()
+    lines = Line.objects.filter(account=account, epoch_number=epoch.number)
     rows = lines.order_by().values_list("category").annotate(sum=Sum("amount"))
     return {Category(category).name.lower(): int(amount) for category, amount in rows}
 

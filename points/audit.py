@@ -12,7 +12,8 @@ from django.db import connection
 from django.db.models import Count, Q, Sum
 
 from chain.rpc import Rpc
-from contributions.models import Verdict
+from contributions.models import State, Verdict
+from contributions.policy_document import BP, PaidWork, Policy
 from points import reconcile, rewards, seal
 from points.ledger import account_codes, entry_digest, salt_of
 from points.models import (
@@ -181,36 +182,64 @@ def _verdicts() -> Iterator[Difference]:
         ):
             if inputs.get(name) != value:
                 yield Difference(where, name, str(value), str(inputs.get(name)))
-        yield from _payment(each.entry)
+        # What a withdrawn workflow's task was is not known any more.
+        if each.workflow and each.workflow.state != State.WITHDRAWN:
+            yield from _payment(each.entry, each.workflow.task)
 
 
-def _payment(entry: Entry) -> Iterator[Difference]:
-    inputs = entry.inputs
-    earned = rewards.policy_of(inputs["policy_hash"]).earned_millipoints(
-        verified_actions=inputs["verified_actions"],
-        platform=inputs["platform"],
-        epoch=entry.epoch_id,
-    )
-    if earned != inputs["earned_millipoints"]:
-        yield Difference(
-            f"entry {entry.pk}", "earned points", str(earned), str(inputs["earned_millipoints"])
-        )
-    paid = Line.objects.filter(
-        entry=entry, category=Category.WORK, account_id__gte=FIRST_PERSONAL_ACCOUNT
-    ).aggregate(sum=Sum("amount"))["sum"]
-    if int(paid or 0) != inputs["paid_millipoints"]:
-        yield Difference(f"entry {entry.pk}", "paid", str(inputs["paid_millipoints"]), str(paid))
+def _payment(entry: Entry, task: str) -> Iterator[Difference]:
+    """What an entry says was earned, paid and shared is what the policy and its lines give."""
+    where, inputs = f"entry {entry.pk}", entry.inputs
+    policy = rewards.policy_of(inputs["policy_hash"])
+    earned = policy.earned_millipoints(PaidWork.of(inputs, epoch=entry.epoch_id, task=task))
+    paid = max(0, min(earned, policy.daily_cap_millipoints - inputs["day_used_millipoints"]))
+    lines = Line.objects.filter(entry=entry, account_id__gte=FIRST_PERSONAL_ACCOUNT).order_by()
+    moved = dict(lines.values_list("category").annotate(sum=Sum("amount")))
+    for what, expected, found in (
+        ("earned points", earned, inputs["earned_millipoints"]),
+        ("paid", paid, inputs["paid_millipoints"]),
+        ("paid to the worker", paid, int(moved.get(Category.WORK, 0))),
+        (
+            "paid to referrers",
+            sum(layer["paid_millipoints"] for layer in inputs["referrals"]),
+            int(moved.get(Category.REFERRAL, 0)),
+        ),
+    ):
+        if expected != found:
+            yield Difference(where, what, str(expected), str(found))
+    yield from _layers(where, paid, inputs["referrals"], policy)
+
+
+def _layers(
+    where: str, paid: int, layers: list[dict[str, int]], policy: Policy
+) -> Iterator[Difference]:
+    """Each referral layer has its share of what was paid, under the referrer's cap."""
+    for layer in layers:
+        number, used = layer["layer"], layer["epoch_used_millipoints"]
+        known = policy.referral.layers_bp[number - 1 : number]
+        share = known[0] if known else 0
+        left = policy.referral.cap_millipoints_per_epoch - used
+        expected = max(0, min(paid * share // BP, left))
+        if (layer["share_bp"], layer["paid_millipoints"]) != (share, expected):
+            yield Difference(
+                where, f"referral layer {number}", f"{expected} at {share}", str(layer)
+            )
 
 
 ALLOCATIONS = """
+WITH moved AS MATERIALIZED (
+    SELECT l.entry_id, l.account_id, l.amount
+    FROM points_entry e JOIN points_line l ON l.entry_id = e.id
+    WHERE e.kind = 'conversion' AND l.account_id >= 1000
+)
 SELECT a.id, a.epoch_id = e.epoch_id AND e.kind = 'conversion',
        a.millipoints, -p.amount, a.wei, coalesce(l.amount, 0), a.cumulative_wei,
        sum(a.wei) OVER (PARTITION BY a.leaf_id ORDER BY a.epoch_id), a.categories
 FROM points_allocation a
 LEFT JOIN points_leaf f ON f.index = a.leaf_id
 LEFT JOIN points_entry e ON e.id = a.entry_id
-LEFT JOIN points_line p ON p.entry_id = a.entry_id AND p.account_id = a.points_account_id
-LEFT JOIN points_line l ON l.entry_id = a.entry_id AND l.account_id = f.account_id
+LEFT JOIN moved p ON p.entry_id = a.entry_id AND p.account_id = a.points_account_id
+LEFT JOIN moved l ON l.entry_id = a.entry_id AND l.account_id = f.account_id
 ORDER BY a.id
 """
 WITHOUT_ALLOCATION = """

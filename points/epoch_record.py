@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime
 
 from django.db.models import Sum
 
@@ -23,7 +22,6 @@ from points.models import (
 )
 from points.simulate import EpochRecord, Person, Run, Work
 
-EPOCH_DAY = date(1970, 1, 1)
 # What depends on other epochs, and stays as it is under any policy.
 FIXED = (Category.CARRIED, Category.NETTED)
 
@@ -66,19 +64,14 @@ def _work(number: int, users: dict[int, int]) -> Iterable[Work]:
             "reverses", flat=True
         )
     )
-    received = dict(
+    tasks = dict(
         IdempotencyKey.objects.filter(entry__in=entries, workflow__isnull=False).values_list(
-            "entry_id", "workflow__received_at"
+            "entry_id", "workflow__task"
         )
     )
-    rows = entries.order_by("pk").values_list("pk", "posted_at", "inputs")
-    for pk, posted_at, inputs in rows.iterator():
-        day = inputs.get("day", _day(received.get(pk, posted_at)))
-        yield Work(users[people[pk]], day, inputs, pk in withdrawn)
-
-
-def _day(moment: datetime) -> int:
-    return (moment.date() - EPOCH_DAY).days
+    for pk, inputs in entries.order_by("pk").values_list("pk", "inputs").iterator():
+        person = users[people[pk]]
+        yield Work(person, inputs["day"], inputs, pk in withdrawn, tasks.get(pk, ""))
 
 
 def _runs(number: int, users: dict[int, int]) -> Iterable[Run]:

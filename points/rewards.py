@@ -21,7 +21,7 @@ from accounts import referrals
 from contributions import policy as adopted
 from contributions import verify, withdraw
 from contributions.models import State, Verdict, Withdrawal, Workflow
-from contributions.policy_document import BP, Policy
+from contributions.policy_document import BP, PaidWork, Policy
 from lam_core.verify import Release
 from points import ledger
 from points.caps import Caps
@@ -38,6 +38,7 @@ from points.models import (
     Line,
     SystemAccount,
 )
+from points.usefulness import paid_work
 
 APP = "points"
 EPOCH_DAY = date(1970, 1, 1)
@@ -192,9 +193,10 @@ def _pay(
         + [_referral(user, epoch.number) for chain in chains.values() for _, user in chain]
     )
     income = Income([*chains, *(user for chain in chains.values() for _, user in chain)])
+    works = paid_work(accepted, verdicts, policy, epoch)
     drafts = []
     for row in accepted:
-        rules = _Rules(policy, epoch.number, caps, chains[row.contributor_id])
+        rules = _Rules(policy, works[row.pk], caps, chains[row.contributor_id])
         if draft := _draft(row, verdicts[row.pk], rules, income):
             drafts.append(draft)
     caps.save()
@@ -211,7 +213,7 @@ class _Rules:
     """Under what one workflow is paid; `referrers` are (layer from 0, user id), nearest first."""
 
     policy: Policy
-    epoch: int
+    work: PaidWork
     caps: Caps
     referrers: Sequence[tuple[int, int]]
 
@@ -219,9 +221,7 @@ class _Rules:
 def _draft(workflow: Workflow, verdict: Verdict, rules: _Rules, income: Income) -> Draft | None:
     """The entry that pays for a workflow; None when nothing is left to earn under the cap."""
     policy = rules.policy
-    earned = policy.earned_millipoints(
-        verified_actions=verdict.verified_actions, platform=workflow.source, epoch=rules.epoch
-    )
+    earned = policy.earned_millipoints(rules.work)
     used, paid = rules.caps.take(_day(workflow), wanted=earned, cap=policy.daily_cap_millipoints)
     if paid == 0:
         return None
@@ -231,14 +231,15 @@ def _draft(workflow: Workflow, verdict: Verdict, rules: _Rules, income: Income) 
     return Draft(
         kind=EntryKind.SETTLEMENT,
         key=f"settle:{workflow.pk}",
-        epoch=rules.epoch,
+        epoch=rules.work.epoch,
         lines=[
             Amount(SystemAccount.ISSUANCE, -sum(each[1] for each in credits_), Category.WORK),
             *income.lines(credits_),
         ],
         request={"workflow": str(workflow.pk)},
         inputs={
-            **_work_inputs(workflow, verdict, policy, rules.epoch),
+            **_work_inputs(verdict, policy, rules.work),
+            "day": _day(workflow)[2],
             "earned_millipoints": earned,
             "day_used_millipoints": used,
             "paid_millipoints": paid,
@@ -253,20 +254,18 @@ def _day(workflow: Workflow) -> tuple[CapUsage.Kind, int, int]:
     return CapUsage.Kind.DAY, workflow.contributor_id, day
 
 
-def _work_inputs(
-    workflow: Workflow, verdict: Verdict, policy: Policy, epoch: int
-) -> dict[str, Any]:
-    """What the contributor needs to compute the points again under the policy."""
+def _work_inputs(verdict: Verdict, policy: Policy, work: PaidWork) -> dict[str, Any]:
+    """What the contributor needs to compute the points again under the policy.
+
+    Not the task, nor anything else that would tell of the work once it is withdrawn.
+    """
+    multipliers = policy.multipliers_bp(work)
     return {
         "policy_hash": policy.hash,
         "release_hash": verdict.release_hash,
-        "platform": workflow.source,
-        "verified_actions": verdict.verified_actions,
-        "score_bp": verdict.score,
         "goal": str(verdict.goal),
-        "platform_multiplier_bp": policy.platform_multiplier_bp(workflow.source),
-        "epoch_multiplier_bp": policy.epoch_multiplier_bp(epoch),
-        "founding_multiplier_bp": policy.founding_multiplier_bp(epoch),
+        **work.inputs,
+        **{f"{name}_multiplier_bp": value for name, value in multipliers.items()},
     }
 
 
@@ -299,7 +298,7 @@ def _referral_layers(paid: int, rules: _Rules) -> list[tuple[int, int, dict[str,
     found = []
     for layer, referrer in rules.referrers:
         used, amount = rules.caps.take(
-            _referral(referrer, rules.epoch), wanted=paid * shares[layer] // BP, cap=cap
+            _referral(referrer, rules.work.epoch), wanted=paid * shares[layer] // BP, cap=cap
         )
         inputs = {
             "layer": layer + 1,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contributions.policy_document import BP, Policy
+from contributions.policy_document import BP, PaidWork, Policy
 from points.allocation import allocate, split
 
 LIMIT = 10
@@ -21,13 +21,15 @@ PERCENTILES = (10, 25, 50, 75, 90, 99)
 class Work:
     """A paid workflow: what its entry says of it, whose it is and the day it was received on.
 
-    Withdrawn work used up its part of the day's cap, and earned nothing.
+    Withdrawn work used up its part of the day's cap, and earned nothing; its task is not known any
+    more, so that no bounty applies to it.
     """
 
     person: int
     day: int
     inputs: Mapping[str, Any]
     withdrawn: bool = False
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +181,7 @@ def _points(policy: Policy, record: EpochRecord) -> dict[int, int]:
 
 
 def _earned(policy: Policy, work: Work, epoch: int) -> int:
-    return policy.earned_millipoints(
-        verified_actions=work.inputs["verified_actions"],
-        platform=work.inputs["platform"],
-        epoch=epoch,
-    )
+    return policy.earned_millipoints(PaidWork.of(work.inputs, epoch=epoch, task=work.task))
 
 
 def _referrals(policy: Policy, person: Person, earner: int, paid: int) -> list[tuple[int, int]]:

@@ -160,7 +160,7 @@ def test_a_document_is_made_known_and_rules_nothing(client, assembly, member) ->
 @pytest.mark.parametrize(
     ("document", "pointer"),
     [
-        ({"version": 1}, "/document/name"),
+        ({"version": 2}, "/document/name"),
         (changed_policy(points_per_action_millipoints=-1), "points_per_action_millipoints"),
         (changed_policy(points_per_action_millipoints=1.5), "points_per_action_millipoints"),
     ],

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contributions.emission import COMMUNITY_ALLOCATION_WEI, FIRST_EMISSION_WEI
 from points.allocation import (
-    COMMUNITY_ALLOCATION_WEI,
-    FIRST_EMISSION_WEI,
     Limit,
     allocate,
     divide,

@@ -23,6 +23,7 @@ from points.models import (
     Allocation,
     Balance,
     Category,
+    EmissionLimit,
     Entry,
     EntryKind,
     Epoch,
@@ -91,10 +92,13 @@ def test_points_become_lam_exactly():
         assert ledger.balance(make_account(person)) == 0
 
 
-def test_emission_above_the_tokens_schedule_is_capped_by_it():
-    adopt_policy(emission_wei={"default": str(10**30), "epochs": {}})
-    epoch = closed_epoch((make_user(), 5))
-    assert epoch.emission_wei == scheduled_emission(1)
+def test_emission_above_what_votes_left_of_the_schedule_is_capped_by_it():
+    limit = scheduled_emission(1) // 3
+    EmissionLimit.objects.create(
+        from_epoch=1, limit_wei=limit, chain_id=31337, block_number=1, block_hash="0x" + "1" * 64,
+        log_index=0, transaction_hash="0x" + "2" * 64, at=timezone.now(),
+    )  # fmt: skip
+    assert closed_epoch((make_user(), 5)).emission_wei == limit
 
 
 def test_closing_twice_is_refused_and_changes_nothing():

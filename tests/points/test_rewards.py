@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accounts import referrals
 from contributions import withdraw
 from contributions.models import State, Verdict, Workflow
-from contributions.policy_document import load_policy
+from contributions.policy_document import PaidWork, load_policy
 from points import epochs, ledger, rewards
 from points.caps import Caps
 from points.models import (
@@ -42,8 +42,8 @@ from tests.points.makers import (
 from tests.points.test_ledger import errors, in_threads
 
 pytestmark = pytest.mark.django_db
-# Two actions at 10,000 millipoints, doubled for founders.
-EARNED = 40_000
+# Two actions at 10,000 millipoints, five times for founders, a fifth more for a new shape.
+EARNED = 120_000
 
 
 def balance(user) -> int:
@@ -60,7 +60,7 @@ def test_accepted_work_is_paid_what_the_policy_says(operator):
     settlement = settled_work(person, operator)
     assert balance(person) == EARNED
     assert settlement.entry.inputs["verified_actions"] == 2
-    assert settlement.entry.inputs["founding_multiplier_bp"] == 20_000
+    assert settlement.entry.inputs["founding_multiplier_bp"] == 50_000
     assert settlement.entry.idempotency.workflow_id == settlement.verdict.workflow_id
 
 
@@ -69,9 +69,7 @@ def test_the_inputs_of_an_entry_give_its_amount_again(operator):
     inputs = settled_work(make_user(), operator).entry.inputs
     policy = load_policy()
     assert inputs["policy_hash"] == policy.hash
-    assert inputs["earned_millipoints"] == policy.earned_millipoints(
-        verified_actions=inputs["verified_actions"], platform=inputs["platform"], epoch=1
-    )
+    assert inputs["earned_millipoints"] == policy.earned_millipoints(PaidWork.of(inputs, epoch=1))
 
 
 def test_refused_work_gets_a_verdict_and_nothing_else():
@@ -222,18 +220,24 @@ def test_referrers_earn_their_layers_shares_on_top(operator):
     for referred, referrer in ((person, near), (near, middle), (middle, top)):
         referrals.record(referred=referred, referrer=referrer)
     entry = settled_work(person, operator).entry
-    assert [balance(each) for each in (person, near, middle, top)] == [EARNED, 4_000, 1_200, 400]
-    assert [each["paid_millipoints"] for each in entry.inputs["referrals"]] == [4_000, 1_200, 400]
+    assert [balance(each) for each in (person, near, middle, top)] == [
+        EARNED, 12_000, 3_600, 1_200,
+    ]  # fmt: skip
+    assert [each["paid_millipoints"] for each in entry.inputs["referrals"]] == [
+        12_000,
+        3_600,
+        1_200,
+    ]
 
 
 def test_referral_income_of_an_epoch_is_capped(operator):
     adopt_genesis()
-    referral = {"layers_bp": [1000], "cap_millipoints_per_epoch": 6_000}
+    referral = {"layers_bp": [1000], "cap_millipoints_per_epoch": 18_000}
     adopt_policy(referral=referral)
     epochs.open_next()
     near, person = make_user(), make_user()
     referrals.record(referred=person, referrer=near)
-    for expected in (4_000, 6_000, 6_000):
+    for expected in (12_000, 18_000, 18_000):
         settled_work(person, operator)
         assert balance(near) == expected
 
@@ -244,7 +248,7 @@ def test_a_circle_of_referrals_pays_nobody_for_their_own_work(operator):
     referrals.record(referred=one, referrer=two)
     referrals.record(referred=two, referrer=one)
     settled_work(one, operator)
-    assert (balance(one), balance(two)) == (EARNED, 4_000)
+    assert (balance(one), balance(two)) == (EARNED, 12_000)
 
 
 def test_withdrawing_takes_back_points_of_the_epoch_in_progress(operator):
@@ -317,11 +321,11 @@ def test_points_spent_before_a_withdrawal_are_owed_and_netted_later(operator):
     rewards.reverse_withdrawn()
     assert (balance(person), owed(person)) == (0, 30_000)
     settled_work(person, operator)
-    assert (balance(person), owed(person)) == (10_000, 0)
+    assert (balance(person), owed(person)) == (EARNED - 30_000, 0)
     settled_work(person, operator)
-    assert (balance(person), owed(person)) == (50_000, 0)
+    assert (balance(person), owed(person)) == (2 * EARNED - 30_000, 0)
     issued = sum(Line.objects.filter(account=SystemAccount.ISSUANCE).values_list("amount", flat=1))
-    assert -issued == 80_000
+    assert -issued == 2 * EARNED
     assert not any(
         sum(Line.objects.filter(account=account).values_list("amount", flat=True))
         for account in (SystemAccount.RECEIVABLE,)
@@ -374,3 +378,49 @@ def test_settling_and_withdrawing_at_once_leave_no_points_without_work(operator)
     rewards.reverse_withdrawn()
     assert (balance(person), balance(referrer)) == (0, 0)
     assert (owed(person), owed(referrer)) == (0, 0)
+
+
+def same_shape(person, operator, count: int) -> list[int]:
+    """Millipoints of `count` accepted workflows of one person on one task."""
+    found = []
+    for seed in range(count):
+        document = {**humanly(seed), "task": {**humanly(seed)["task"], "name": "enter-text"}}
+        envelope = recorded.envelope(document, recorded.attest(operator, document))
+        row, _ = recorded.submit.submit(contributor=person, envelope=envelope)
+        settlement = rewards.settle(row.pk)
+        assert settlement.verdict.accepted, settlement.verdict.reasons
+        found.append(settlement.entry.inputs["earned_millipoints"])
+    return found
+
+
+def test_a_shape_pays_more_while_it_is_new_and_less_when_repeated(operator):
+    adopt_genesis()
+    adopt_policy(
+        novelty={"workflows": 2, "multiplier_bp": 20_000},
+        duplicates={"multipliers_bp": [10_000, 10_000, 10_000, 5_000]},
+    )
+    epochs.open_next()
+    assert same_shape(make_user(), operator, 4) == [200_000, 200_000, 100_000, 50_000]
+
+
+def test_a_badge_counts_points_of_earlier_epochs_alone(operator):
+    adopt_genesis()
+    badges = [{"name": "bronze", "from_millipoints": EARNED, "bonus_bp": 5_000}]
+    adopt_policy(badges=badges)
+    person = make_user()
+    for expected in (EARNED, EARNED * 3 // 2):
+        epochs.open_next()
+        inputs = [settled_work(person, operator).entry.inputs for _ in range(2)]
+        assert [each["earned_millipoints"] for each in inputs] == [expected, expected]
+        epochs.close(Epoch.objects.latest("number").number)
+
+
+def test_a_bounty_pays_for_its_task_and_leaves_no_trace_of_it(operator):
+    adopt_genesis()
+    name = humanly(7)["task"]["name"]
+    bounty = {"task": name, "multiplier_bp": 30_000, "from_epoch": 1, "through_epoch": 1}
+    adopt_policy(bounties=[bounty])
+    epochs.open_next()
+    entry = settled_work(make_user(), operator, seed=7).entry
+    assert entry.inputs["earned_millipoints"] == 3 * EARNED
+    assert name not in str(entry.inputs)

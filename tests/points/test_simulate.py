@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from accounts import referrals
 from contributions import withdraw
-from contributions.policy_document import load_policy, parse_policy
+from contributions.policy_document import PaidWork, load_policy, parse_policy
 from lam_core.canonical import canonical_json
 from marketplace import automations, uses
 from marketplace.models import Outcome
@@ -28,7 +28,14 @@ def policy(**changes):
 
 
 def work(person: int, actions: int, *, day: int = 1, withdrawn: bool = False) -> Work:
-    return Work(person, day, {"verified_actions": actions, "platform": "miniwob"}, withdrawn)
+    inputs = PaidWork(epoch=1, platform="miniwob", verified_actions=actions, seen_before=99).inputs
+    return Work(person, day, inputs, withdrawn)
+
+
+def earned(actions: int) -> int:
+    return load_policy().earned_millipoints(
+        PaidWork(epoch=1, platform="miniwob", verified_actions=actions, seen_before=99)
+    )
 
 
 def epoch_record(*happened: Work, people: int = 3, runs=(), **given) -> EpochRecord:
@@ -75,7 +82,7 @@ def test_withdrawn_work_uses_up_the_cap_and_earns_nothing():
 def test_referrers_earn_their_share_once_and_under_their_cap():
     circle = {0: Person("0x" + "a" * 40, (1, 0, 1))}
     happened = epoch_record(work(0, 40), work(0, 40), people_given=circle)
-    paid = load_policy().earned_millipoints(verified_actions=40, platform="miniwob", epoch=1)
+    paid = earned(40)
     given = {"layers_bp": [1000, 1000, 1000], "cap_millipoints_per_epoch": paid // 10 + 1}
     found = simulate(policy(referral=given), happened)
     assert found.proposed.millipoints["0x" + "0" * 39 + "1"] == paid // 10 + 1
@@ -86,8 +93,7 @@ def test_runs_cost_and_pay_by_the_proposed_market():
     market = {**load_policy().document["marketplace"], "price_millipoints_per_action": 500}
     happened = epoch_record(work(0, 3), runs=(Run(0, 1, 4),))
     found = simulate(policy(marketplace=market), happened)
-    earned = load_policy().earned_millipoints(verified_actions=3, platform="miniwob", epoch=1)
-    assert list(found.proposed.millipoints.values()) == [earned - 2000, 1400]
+    assert list(found.proposed.millipoints.values()) == [earned(3) - 2000, 1400]
 
 
 def test_whoever_has_no_wallet_is_not_allocated():
