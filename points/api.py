@@ -59,10 +59,10 @@ def own_accounts(user: User) -> list[int]:
 
     As ids: joined to lines or balances, the planner would read all of those.
     """
-    addresses = list(Wallet.objects.filter(user=user).values_list("address", flat=True))
+    addresses = Wallet.objects.filter(user=user).values("address")
     theirs = Account.objects.filter(user=user).values_list("pk", flat=True)
     paid_to = Account.objects.filter(address__in=addresses).exclude(address="")
-    return [*theirs, *paid_to.values_list("pk", flat=True)]
+    return list(theirs.union(paid_to.values_list("pk", flat=True)))
 
 
 class BalanceSerializer(serializers.Serializer[Any]):

@@ -163,6 +163,8 @@ def _sum_points(epoch: Epoch) -> None:
         "names": [each.name.lower() for each in Category],
     }
     _execute(SUMS, named)
+    # Without an index, a plan made before the table was full compares everybody with everybody.
+    _execute("CREATE UNIQUE INDEX ON epoch_points (account)")
     _execute("ANALYZE epoch_points")
     with connection.cursor() as cursor:
         cursor.execute(UNEQUAL)

@@ -74,8 +74,8 @@ def test_a_balance_tells_points_by_source_and_lam(operator):
     settled_work(person, operator)
     found = get("/api/v1/points/balance", person).json()
     assert (found["epoch"], found["epoch_state"]) == (2, "open")
-    assert found["millipoints"] == 40_000
-    assert found["by_category"] == {"work": 40_000}
+    assert found["millipoints"] == 120_000
+    assert found["by_category"] == {"work": 120_000}
     assert (
         found["allocated_wei"] == found["unclaimed_wei"] == str(load_policy().emission(1) * 3 // 4)
     )
@@ -95,12 +95,12 @@ def test_entries_tell_the_inputs_of_ones_own_work_only(operator):
     (mine,) = get("/api/v1/points/entries", person).json()["results"]
     assert (mine["workflow"], mine["amount"], mine["unit"]) == (
         str(workflow),
-        "40000",
+        "120000",
         "millipoints",
     )
     assert mine["inputs"]["verified_actions"] == 2
     (theirs,) = get("/api/v1/points/entries", near).json()["results"]
-    assert (theirs["category"], theirs["amount"]) == ("referral", "4000")
+    assert (theirs["category"], theirs["amount"]) == ("referral", "12000")
     assert (theirs["workflow"], theirs["inputs"]) == (None, {})
     assert get("/api/v1/points/entries", stranger).json()["results"] == []
 
@@ -124,7 +124,7 @@ def test_entries_come_in_pages_each_at_the_same_cost(django_assert_max_num_queri
     headers = bearer(person)
     url, seen = "/api/v1/points/entries?page_size=2", []
     while url:
-        with django_assert_max_num_queries(2):
+        with django_assert_max_num_queries(3):
             page = APIClient().get(url, headers=headers).json()
         seen += [row["amount"] for row in page["results"]]
         url = page["next"]

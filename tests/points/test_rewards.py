@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accounts import referrals
 from contributions import withdraw
 from contributions.models import State, Verdict, Workflow
-from contributions.policy_document import PaidWork, load_policy
+from contributions.policy_document import PaidWork, load_policy, parse_policy
 from points import epochs, ledger, rewards
 from points.caps import Caps
 from points.models import (
@@ -28,8 +28,9 @@ from points.models import (
     Line,
     SystemAccount,
 )
+from points.usefulness import paid_work
 from tests.contributions import recorded
-from tests.factories import make_user
+from tests.factories import make_user, make_verdict, make_workflow
 from tests.points.makers import (
     adopt_genesis,
     adopt_policy,
@@ -380,27 +381,30 @@ def test_settling_and_withdrawing_at_once_leave_no_points_without_work(operator)
     assert (owed(person), owed(referrer)) == (0, 0)
 
 
-def same_shape(person, operator, count: int) -> list[int]:
-    """Millipoints of `count` accepted workflows of one person on one task."""
-    found = []
-    for seed in range(count):
-        document = {**humanly(seed), "task": {**humanly(seed)["task"], "name": "enter-text"}}
-        envelope = recorded.envelope(document, recorded.attest(operator, document))
-        row, _ = recorded.submit.submit(contributor=person, envelope=envelope)
-        settlement = rewards.settle(row.pk)
-        assert settlement.verdict.accepted, settlement.verdict.reasons
-        found.append(settlement.entry.inputs["earned_millipoints"])
-    return found
+def accepted(person, *, shape: str = "enter-text:click"):
+    row = make_workflow(person, state=State.ACCEPTED, shape_key=shape)
+    return row, make_verdict(row)
 
 
-def test_a_shape_pays_more_while_it_is_new_and_less_when_repeated(operator):
-    adopt_genesis()
-    adopt_policy(
-        novelty={"workflows": 2, "multiplier_bp": 20_000},
-        duplicates={"multipliers_bp": [10_000, 10_000, 10_000, 5_000]},
-    )
-    epochs.open_next()
-    assert same_shape(make_user(), operator, 4) == [200_000, 200_000, 100_000, 50_000]
+def test_a_shape_pays_more_while_it_is_new_and_less_when_repeated():
+    document = {
+        **load_policy().document,
+        "novelty": {"workflows": 3, "multiplier_bp": 20_000},
+        "duplicates": {"multipliers_bp": [10_000, 10_000, 5_000]},
+    }
+    policy, epoch = parse_policy(document), make_epoch()
+    person, other = make_user(), make_user()
+    accepted(other)
+    accepted(other, shape="another:click")
+    batch = [accepted(person) for _ in range(3)]
+    verdicts = {row.pk: verdict for row, verdict in batch}
+    found = paid_work([row for row, _ in batch], verdicts, policy, epoch)
+    counts = [(found[row.pk].seen_before, found[row.pk].own_before) for row, _ in batch]
+    assert counts == [(1, 0), (2, 1), (3, 2)]
+    multipliers = [policy.multipliers_bp(found[row.pk]) for row, _ in batch]
+    assert [(each["novelty"], each["duplicate"]) for each in multipliers] == [
+        (20_000, 10_000), (20_000, 10_000), (10_000, 5_000),
+    ]  # fmt: skip
 
 
 def test_a_badge_counts_points_of_earlier_epochs_alone(operator):

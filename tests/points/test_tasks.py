@@ -61,7 +61,7 @@ def test_a_lost_task_is_made_up_for(operator):
     long_ago = timezone.now() - tasks.TASK_LOST_AFTER
     Workflow.objects.filter(pk=workflow.pk).update(received_at=long_ago)
     tasks.settle_pending()
-    assert ledger.balance(make_account(person)) == 40_000
+    assert ledger.balance(make_account(person)) == 120_000
     tasks.settle(str(workflow.pk))
     assert Entry.objects.count() == 1
     withdraw.withdraw(contributor=person, workflow_id=workflow.pk)
