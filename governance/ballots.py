@@ -205,10 +205,13 @@ def latest(ballots: Iterable[Ballot]) -> dict[str, Ballot]:
     Two for the same second are never taken in; in a bundle they are an error.
     """
     found: dict[str, Ballot] = {}
+    seconds: set[tuple[str, int]] = set()
     for ballot in ballots:
+        second = (ballot.voter, ballot.issued_at)
+        if second in seconds:
+            raise InvalidBallot("issued_at", f"{ballot.voter} has two ballots for one second.")
+        seconds.add(second)
         other = found.get(ballot.voter)
-        if other is not None and other.issued_at == ballot.issued_at:
-            raise InvalidBallot("issued_at", f"{ballot.voter} signed two ballots for one second.")
         if other is None or ballot.issued_at > other.issued_at:
             found[ballot.voter] = ballot
     return found

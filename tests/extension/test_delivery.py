@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import re
 import time
 from uuid import UUID, uuid4
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.extension.sites import Answer, Site
 from tests.lam_core.workflows import workflow_document
@@ -84,7 +86,7 @@ def test_what_was_not_taken_waits_with_a_clear_state_and_is_sent_once(
     status = sender.ask("status")
     assert (status["trouble"], status["waiting"]) == (trouble, 1)
     popup = sender.page("popup.html")
-    assert popup.get_by_role("alert").inner_text().strip()
+    expect(popup.get_by_role("alert")).to_have_text(re.compile(r"\S"))
     if trouble == "slow-down":
         assert sender.remembered("notBefore") > (time.time() + 60) * 1000
     assert fake.kept == set()
