@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-points bench-loop clean
+.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-points bench-governance bench-loop bench-replay clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -72,8 +72,14 @@ bench-gas: install  ## Gas of the contracts' verbs, from receipts
 bench-points: install  ## Trees, the ledger and the close of an epoch
 	$(PY) -m bench.points
 
+bench-governance: install  ## Following the chain, recounting polls
+	$(PY) -m bench.governance
+
 bench-loop: install  ## The whole loop of the demo, step by step: RECORDINGS=PATH
 	$(PY) -m bench.loop $(RECORDINGS)
+
+bench-replay: install browser  ## Recordings on changed pages, beside @puppeteer/replay
+	$(PY) -m bench.replay
 
 clean:  ## End nothing, delete what a demo left (its data, keys and wallets)
 	rm -rf .data

@@ -45,7 +45,7 @@ class LogAdmin(ReadOnlyAdmin):
 
     list_display = ("block_number", "log_index", "address", "topic0", "transaction_hash")
     list_filter = ("address",)
-    search_fields = ("transaction_hash", "=block_number")
+    search_fields = ("=block_number",)
     ordering = ("-block_number", "-log_index")
 
 

@@ -59,7 +59,8 @@ class Log(models.Model):
     """A log of one of our contracts, in a block that was canonical when last looked at."""
 
     chain_id = models.BigIntegerField()
-    block = models.ForeignKey(Block, on_delete=models.CASCADE, related_name="logs")
+    # A block is one by chain and hash, so (block, log index) is the key; its index serves both.
+    block = models.ForeignKey(Block, on_delete=models.CASCADE, related_name="logs", db_index=False)
     block_hash = HashField()
     block_number = models.BigIntegerField()
     log_index = models.PositiveIntegerField()
@@ -72,15 +73,12 @@ class Log(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["chain_id", "block_hash", "log_index"], name="log_once"
-            ),
+            models.UniqueConstraint(fields=["block", "log_index"], name="log_once"),
             address_check("address", "log"),
             hash_check("topic0", "log"),
         ]
         indexes = [
             models.Index(fields=["chain_id", "block_number", "log_index"], name="log_order"),
-            models.Index(fields=["transaction_hash"], name="log_transaction"),
         ]
 
     def __str__(self) -> str:

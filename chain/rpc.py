@@ -1,6 +1,7 @@
 """JSON-RPC to an EVM node, with errors that say what went wrong. No Django, no state."""
 
 import contextlib
+import functools
 import itertools
 import json
 import threading
@@ -15,6 +16,8 @@ TIMEOUT_SECONDS = 20
 BATCH_CALLS = 200
 
 BlockId = int | str
+# Few contracts log very often, and a checksum is a hash.
+_checksum = functools.lru_cache(maxsize=4096)(to_checksum_address)
 
 
 class ChainError(RuntimeError):
@@ -111,7 +114,7 @@ def parse_header(value: dict[str, Any]) -> Header:
 def parse_log(value: dict[str, Any]) -> RawLog:
     """A log of eth_getLogs."""
     return RawLog(
-        address=to_checksum_address(value["address"]),
+        address=_checksum(value["address"]),
         topics=tuple(topic.lower() for topic in value["topics"]),
         data=bytes.fromhex(value["data"][2:]),
         block_number=int(value["blockNumber"], 16),

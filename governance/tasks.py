@@ -42,6 +42,7 @@ def deliver_notification(notification_id: int) -> None:
     notify.deliver(notification_id)
 
 
+@shared_task
 def publish_polls() -> None:
     """Close polls whose time is over and publish their results."""
     polls.publish_due()

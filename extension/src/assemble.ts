@@ -258,7 +258,9 @@ class Assembler {
   }
 
   private typed(written: Written, entry: Typed): void {
-    const { keys, edits, at } = this.typing ?? { keys: [], edits: [], at: entry.at };
+    const nothing = { keys: [], edits: [], at: entry.at };
+    // Of a field that turned out to be private not even the rhythm stays.
+    const { keys, edits, at } = entry.pattern.kind === "secret" ? nothing : (this.typing ?? nothing);
     this.typing = null;
     const times = [...keys.map((key) => key.up ?? key.down), ...edits.map((edit) => edit.at)];
     const text = this.named(entry);

@@ -44,7 +44,9 @@ function record(): void {
     void sender.send();
   }
 
+  const joining = join().catch(leave);
   answer("conclude", async () => {
+    await joining; // the page may have just come
     if (!joined) return;
     recorder.conclude();
     await sender.settled();
@@ -63,7 +65,6 @@ function record(): void {
     if (document.visibilityState === "hidden") recorder.finish();
   });
   deaf = listen();
-  void join().catch(leave);
 }
 
 if (!here.actionModelRecorder) {

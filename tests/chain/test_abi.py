@@ -2,9 +2,11 @@
 
 import pytest
 from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain import abi
 from chain.abi import AbiError, Contract, revert_reason
 
 ALICE = "0x00000000000000000000000000000000000A11cE"
@@ -119,3 +121,8 @@ def test_reverts_are_put_into_words() -> None:
     assert sample.decode_error(late + encode(["uint64"], [4])) == "Late(by=4)"
     assert revert_reason("0xdeadbeef") == "reverted with 0xdeadbeef"
     assert revert_reason("0x") == "reverted without a reason"
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_addresses_are_checksummed_as_everywhere(raw: bytes) -> None:
+    assert abi._checksum("0x" + raw.hex()) == to_checksum_address(raw)

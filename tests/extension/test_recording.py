@@ -255,3 +255,29 @@ def test_scrolling_selecting_dragging_and_keys_are_told_apart(extended, shop):
     assert (scroll.dy, press.key) == (0, "enter")
     elements = workflow.observations[drag.observation].elements
     assert [elements[drag.target].text, elements[drag.drop].text] == ["From", "To"]
+
+
+def test_when_the_disk_is_full_it_is_said_and_what_was_done_is_stored_once_there_is_room(
+    extended, shop
+):
+    extended.agree()
+    page = extended.context.new_page()
+    page.goto(shop.url)
+    extended.start()
+    extended.worker.evaluate(
+        """() => {
+          self.add = IDBObjectStore.prototype.add;
+          IDBObjectStore.prototype.add = () => {
+            throw new DOMException("no room", "QuotaExceededError");
+          };
+        }"""
+    )
+    page.click("#go")
+    extended.wait_for(lambda: extended.ask("status")["trouble"] == "storage-full")
+    assert badge(extended) == "!"
+    popup = extended.page("popup.html")
+    popup.get_by_role("alert").get_by_text("The disk is full.").wait_for()
+    extended.worker.evaluate("() => { IDBObjectStore.prototype.add = self.add; }")
+    extended.wait_for(lambda: extended.ask("status")["trouble"] == "none")
+    assert badge(extended) == "REC"
+    assert actions(extended.stop()) == ["click"]

@@ -76,6 +76,11 @@ def bundle_of(poll: Poll, settings) -> Path:
     return poll_bundle.path_of(settings.BUNDLES_DIR, poll.bundle_hash)
 
 
+def test_the_scheduler_publishes_polls(settings) -> None:
+    scheduled = settings.CELERY_BEAT_SCHEDULE["publish-polls"]["task"]
+    assert scheduled == tasks.publish_polls.name
+
+
 def test_the_digest_is_the_one_every_wallet_signs(assembly, open_poll) -> None:
     for method, choice in ((Method.SINGLE, [2]), (Method.WEIGHTED, [1, 0, 2**32 - 1])):
         poll = open_poll(method)

@@ -47,9 +47,9 @@ def test_verified_work_is_published_and_run_by_somebody_else(new_person, service
     assert (use.actions, use.outcome, use.price_millipoints) == (2, "succeeded", 2_000)
     assert ben.page.locator("#use-count").inner_text() == "1"
     ben.open("/points")
-    assert ben.page.locator("#balance").inner_text() == "38"
+    assert ben.page.locator("#balance").inner_text() == "118"
     ada.open("/points")
-    assert ada.page.locator("#balance").inner_text() == "41.4"
+    assert ada.page.locator("#balance").inner_text() == "121.4"
     assert (ada.problems, ben.problems) == ([], [])
 
 

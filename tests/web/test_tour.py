@@ -36,7 +36,7 @@ def test_the_tour(new_person, service, live_server):
     ada.photograph("work")
     accepted = ada.page.get_by_role("row").filter(has_text="the operator attests")
     assert "accepted" in accepted.inner_text()
-    assert accepted.get_by_role("cell").nth(2).inner_text() == "40"
+    assert accepted.get_by_role("cell").nth(2).inner_text() == "120"
     refused = ada.page.get_by_role("row").filter(has_text="not accepted")
     assert "Nothing trustworthy says that the task was done." in refused.inner_text()
 
@@ -135,6 +135,6 @@ def test_the_tour(new_person, service, live_server):
     send_work(ben, 4)
     rewards.settle_pending()
     ben.open("/work")
-    assert ben.page.get_by_role("row").nth(1).get_by_role("cell").nth(2).inner_text() == "80"
+    assert ben.page.get_by_role("row").nth(1).get_by_role("cell").nth(2).inner_text() == "240"
 
     assert (ada.problems, ben.problems) == ([], [])

@@ -63,11 +63,7 @@ function masked(wanted: Anchors, tree: Tree, all: number[]): Found {
     (index) => isSameKind(wanted, tree.at(index)) && plain(tree.labels[index]!) === plain(wanted.label),
   );
   const field = isField(asDescribed(wanted));
-  const kept = alike.filter(
-    (index) =>
-      field ||
-      (wanted.id !== "" && !isMasked(wanted.id) && !/\d/.test(wanted.id) && tree.at(index).id === wanted.id),
-  );
+  const kept = alike.filter((index) => field || (isName(wanted.id) && tree.at(index).id === wanted.id));
   if (kept.length > 1) return { kind: "ambiguous", candidates: kept };
   return kept.length === 1 && wanted.twins.count === 1 ? { kind: "one", index: kept[0]!, by: "id" } : MISSING;
 }
@@ -198,19 +194,18 @@ function asDescribed(wanted: Anchors): Described {
 }
 
 /**
- * The label it had is not on the page. An id without a number was given to one thing: with kind and
- * place (a field may have moved) it is that thing, and nothing less is.
+ * The label it had is not on the page. What is pressed is what it says, whatever else stayed the
+ * same; a field may be filled in where an id without a number, given to one thing, names it.
  */
 function renamed(wanted: Anchors, tree: Tree, all: number[]): Found {
-  if (!wanted.id || /\d/.test(wanted.id) || wanted.twins.count > 1) return MISSING;
-  const field = isField(asDescribed(wanted));
-  const kept = all.filter(
-    (index) =>
-      tree.at(index).id === wanted.id &&
-      isSameKind(wanted, tree.at(index)) &&
-      (field || pathOf(tree, index).join(">") === wanted.path.join(">")),
-  );
+  if (!isField(asDescribed(wanted)) || !isName(wanted.id) || wanted.twins.count > 1) return MISSING;
+  const kept = all.filter((index) => tree.at(index).id === wanted.id && isSameKind(wanted, tree.at(index)));
   return kept.length === 1 ? { kind: "one", index: kept[0]!, by: "id" } : MISSING;
+}
+
+/** Whether an id was thought up by a person: neither numbered nor masked. */
+function isName(id: string): boolean {
+  return id !== "" && !/\d/.test(id) && !isMasked(id);
 }
 
 /** A field by its id, or as the only one of its kind then and now. */

@@ -20,7 +20,8 @@ const LOOKS: Record<"recording" | "paused" | "background" | "trouble" | "off", L
 export async function showState(): Promise<void> {
   const { active, trouble } = await stored("active", "trouble");
   const refused = (await (await database()).getAll("outbox")).some((row) => row.refusal);
-  const look = LOOKS[nameOf(active, trouble !== "none" || refused)];
+  const stuck = trouble === "storage-full";
+  const look = LOOKS[stuck ? "trouble" : nameOf(active, trouble !== "none" || refused)];
   await chrome.action.setBadgeText({ text: look.text });
   await chrome.action.setBadgeBackgroundColor({ color: look.colour });
   await chrome.action.setTitle({ title: chrome.i18n.getMessage(look.title) });

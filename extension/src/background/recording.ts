@@ -151,7 +151,11 @@ async function take(message: Entries, sender: chrome.runtime.MessageSender): Pro
 }
 
 async function afterTaking(): Promise<void> {
-  const { active } = await stored("active");
+  const { active, trouble } = await stored("active", "trouble");
+  if (trouble === "storage-full") {
+    await store({ trouble: "none" });
+    await showState();
+  }
   if (active?.mode === "background") await chrome.alarms.create(CUT_ALARM, { when: Date.now() + BACKGROUND_PAUSE_MS });
 }
 

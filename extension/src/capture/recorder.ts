@@ -16,6 +16,8 @@ const SCROLL_PAUSE_MS = 250;
 /** Scrolling without any input this long before it is the page's own. */
 const SCROLL_CAUSE_MS = 1_500;
 const AFTER_MS = 350;
+/** A mouse event this soon after a pointer event tells of the same press. */
+const SAME_PRESS_MS = 40;
 const STEPPED = new Set(["date", "time", "number", "month", "week", "datetime-local", "range"]);
 const SECRET = { kind: "secret", length: "0" } as const;
 
@@ -58,6 +60,7 @@ export class Recorder {
   private readonly heldKeys = new Map<string, number>();
   private keys = 0;
   private lastInput = 0;
+  private lastDown = 0;
   private acted = false;
   private afterTimer = 0;
   private readonly stops: (() => void)[] = [];
@@ -117,6 +120,13 @@ export class Recorder {
     listen<PointerEvent>("pointermove", (event) => this.moved(event));
     listen<PointerEvent>("pointerdown", (event) => this.down(event));
     listen<PointerEvent>("pointerup", (event) => this.up(event));
+    // Pages that keep pointer events to themselves rarely do so with those of the mouse.
+    listen<PointerEvent>("mousedown", (event) => {
+      const { sourceCapabilities } = event as { sourceCapabilities?: { firesTouchEvents: boolean } };
+      const repeated = sourceCapabilities?.firesTouchEvents || timeOf(event) - this.lastDown <= SAME_PRESS_MS;
+      if (!repeated) this.down(event);
+    });
+    listen<MouseEvent>("mouseup", (event) => this.up(event));
     listen<PointerEvent>("pointercancel", () => (this.pressed = null));
     listen<DragEvent>("drop", (event) => this.up(event));
     listen<KeyboardEvent>("keydown", (event) => this.keyDown(event));
@@ -148,6 +158,7 @@ export class Recorder {
     const { seen, number, index } = this.aim(target);
     const { x, y } = placeOf(event);
     this.pressed = { x, y, target, seen };
+    this.lastDown = timeOf(event);
     this.acts(event);
     this.write({
       kind: "down",
@@ -265,9 +276,10 @@ export class Recorder {
   private leavePrivate(field: Field, at: number): void {
     if (!field.typed) return;
     // A look from before the field was known to be private would describe it.
-    const { number, index } = this.aim(field.element);
+    const seen = this.looker.now();
+    const target = seen.indices.get(field.element) ?? null;
     const fact = { text: null, pattern: SECRET, pasted: false };
-    this.write({ kind: "typed", at, seen: number, target: index, ...fact });
+    this.write({ kind: "typed", at, seen: this.number(seen), target, ...fact });
   }
 
   private scrolled(event: Event): void {

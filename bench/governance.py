@@ -1,0 +1,230 @@
+"""Measures following the chain and recounting polls: `python -m bench.governance [--events N …]`.
+
+Starts a PostgreSQL (durable) and an anvil of its own and writes bench/results/governance.json.
+
+- events: stored RPC answers are parsed, decoded and stored; events a second.
+- anvil: the same from a real node by `chain.sync`, beside bare eth_getLogs of the same ranges.
+- ballots: signatures of EIP-712 ballots recovered and counted; powers summed exactly.
+"""
+
+import argparse
+import json
+import os
+import platform
+import secrets
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import django
+from coincurve import PrivateKey
+from eth_utils.address import to_checksum_address
+
+from chain.abi import contract
+from chain.rpc import RawLog, Rpc, parse_log
+from config import embedded, environment
+from governance.ballots import Ballot, Rules, digest, keccak, latest, signed_by_key
+from governance.counting import Method, count
+from governance.tally import tally
+
+RESULTS = Path(__file__).with_name("results") / "governance.json"
+TOKEN = "0x" + "11" * 20
+LOGS_PER_BLOCK = 50
+
+Figures = dict[str, Any]
+
+
+def answers(events: int, first: int, hashes: list[str]) -> bytes:
+    """An eth_getLogs answer of DelegateVotesChanged events, as a node sends it."""
+    topic0 = contract("LAMToken").event("DelegateVotesChanged").topic0
+    logs = [
+        {
+            "address": TOKEN,
+            "topics": [topic0, "0x" + "00" * 12 + secrets.token_hex(20)],
+            "data": "0x" + ("00" * 20 + secrets.token_hex(12)) * 2,
+            "blockNumber": hex(first + n // LOGS_PER_BLOCK),
+            "blockHash": hashes[n // LOGS_PER_BLOCK],
+            "transactionHash": "0x" + secrets.token_hex(32),
+            "transactionIndex": "0x0",
+            "logIndex": hex(n % LOGS_PER_BLOCK),
+        }
+        for n in range(events)
+    ]
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "result": logs}).encode()
+
+
+def events(total: int) -> Figures:
+    """Parse, decode and store, in windows of 5,000 events and one transaction each."""
+    from django.db import transaction
+
+    from chain import sync
+    from chain.models import Block
+
+    token, window = contract("LAMToken"), 5000
+    seconds = {"parse": 0.0, "decode": 0.0, "store": 0.0}
+    for first in range(0, total, window):
+        blocks = [first // LOGS_PER_BLOCK + n for n in range(window // LOGS_PER_BLOCK)]
+        hashes = ["0x" + secrets.token_hex(32) for _ in blocks]
+        answer = answers(window, blocks[0], hashes)
+        started = time.perf_counter()
+        logs: list[RawLog] = [parse_log(each) for each in json.loads(answer)["result"]]
+        parsed = time.perf_counter()
+        for log in logs:
+            token.decode_log(log.topics, log.data)
+        decoded = time.perf_counter()
+        with transaction.atomic():
+            rows = Block.objects.bulk_create(
+                Block(chain_id=1, number=number, hash=each, parent_hash=each, timestamp=number)
+                for number, each in zip(blocks, hashes, strict=True)
+            )
+            sync._copy_logs(1, {row.hash: row.pk for row in rows}, logs)
+        stored = time.perf_counter()
+        seconds["parse"] += parsed - started
+        seconds["decode"] += decoded - parsed
+        seconds["store"] += stored - decoded
+    whole = sum(seconds.values())
+    return {
+        "events": total,
+        "events_per_second": round(total / whole),
+        **{f"{name}_per_second": round(total / spent) for name, spent in seconds.items()},
+        "target_events_per_second": 10_000,
+    }
+
+
+def anvil(folder: Path, total: int) -> Figures:
+    """`chain.sync` from a real node, beside the bare calls for the same logs."""
+    from django.conf import settings
+
+    from chain.models import Block, Chain
+    from chain.sync import sync
+
+    node = embedded.Anvil(
+        folder, embedded.free_port(), environment.BASE_DIR, block_seconds=None, persistent=False
+    )
+    node.start()
+    try:
+        address = _busy_contract(node.url, total)
+        settings.DEPLOYMENT_PATH.parent.mkdir(parents=True, exist_ok=True)
+        manifest = {"chain_id": 31337, "block_number": 1}
+        settings.DEPLOYMENT_PATH.write_text(
+            json.dumps({**manifest, "contracts": {"LAMToken": {"address": address}}})
+        )
+        Block.objects.all().delete()
+        Chain.objects.all().delete()
+        rpc = Rpc(node.url)
+        head = rpc.header()
+        assert head is not None
+        started = time.perf_counter()
+        query = {"address": [address], "fromBlock": "0x1", "toBlock": hex(head.number)}
+        raw = rpc.call("eth_getLogs", query)
+        bare = time.perf_counter() - started
+        started = time.perf_counter()
+        stored = sync(rpc).logs
+        ours = time.perf_counter() - started
+    finally:
+        node.stop()
+    return {
+        "logs": len(raw),
+        "stored": stored,
+        "bare_get_logs_per_second": round(len(raw) / bare),
+        "followed_per_second": round(stored / ours),
+        "ratio": round(bare / ours, 3),
+    }
+
+
+def _busy_contract(url: str, total: int) -> str:
+    """A contract that logs 200 times a call, called often enough; its address."""
+    address, payer = to_checksum_address("0x" + "22" * 20), "0x" + "33" * 20
+    # PUSH1 200; JUMPDEST; LOG1 of CALLDATA's place with topic 1; count down; loop.
+    code = "0x60c85b600160205fa160019003806002575000"
+    embedded.rpc(url, "anvil_setCode", address, code)
+    embedded.rpc(url, "anvil_setBalance", payer, hex(10**24))
+    embedded.rpc(url, "anvil_impersonateAccount", payer)
+    for _ in range(total // 200):
+        embedded.rpc(
+            url, "eth_sendTransaction", {"from": payer, "to": address, "gas": hex(2_000_000)}
+        )
+    return address
+
+
+def ballots(total: int) -> Figures:
+    """Verify and count signed ballots, single-threaded; keys are made beforehand."""
+    rules = Rules(1, TOKEN, TOKEN, "Which?", "", ("a", "b", "c"), Method.RANKED, 1, 10**6, 1)
+    signed: list[Ballot] = []
+    powers: dict[str, int] = {}
+    for n in range(total):
+        key = PrivateKey(keccak(n.to_bytes(32, "big")))
+        voter = to_checksum_address(keccak(key.public_key.format(compressed=False)[1:])[12:])
+        unsigned = Ballot(voter, (n % 3, (n + 1) % 3), 5, b"")
+        raw = key.sign_recoverable(digest(rules, unsigned), hasher=None)
+        signed.append(Ballot(voter, unsigned.choice, 5, raw[:64] + bytes([27 + raw[64]])))
+        powers[voter] = (n + 1) * 10**18 + n
+    started = time.perf_counter()
+    if not all(signed_by_key(rules, each) for each in signed):
+        raise SystemExit("a good signature was refused")
+    outcome = tally(rules, list(latest(signed).values()), powers)
+    spent = time.perf_counter() - started
+    if outcome.power_wei != sum(powers.values()):
+        raise SystemExit("the tally is not exact")
+    return {"ballots": total, "verify_and_tally_seconds": round(spent, 2), "target_seconds": 60}
+
+
+def powers(total: int) -> Figures:
+    """The tally of many random powers, against plain sums."""
+    wei = [secrets.randbits(200) for _ in range(total)]
+    started = time.perf_counter()
+    outcome = count(Method.SINGLE, 2, (((n & 1,), each) for n, each in enumerate(wei)))
+    spent = time.perf_counter() - started
+    exact = outcome.totals_wei == (sum(wei[::2]), sum(wei[1::2]))
+    return {"powers": total, "tally_seconds": round(spent, 2), "exact": exact}
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--logs", type=int, default=40_000)
+    parser.add_argument("--ballots", type=int, default=100_000)
+    parser.add_argument("--powers", type=int, default=1_000_000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-gov-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        postgres = embedded.Postgres(folder / "postgres", embedded.free_port())
+        postgres.start()
+        try:
+            measure(given, folder, postgres)
+        finally:
+            postgres.stop()
+
+
+def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres) -> None:
+    """All figures, into RESULTS."""
+    os.environ |= {
+        "LAM_DATA_DIR": str(folder / "data"),
+        "DATABASE_URL": postgres.url(),
+        "DATABASE_OWNER_URL": postgres.url(embedded.OWNER_ROLE),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "LAM_LOG_LEVEL": "WARNING",
+    }
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", database="owner", verbosity=0)
+    figures = {
+        "command": " ".join(["python -m bench.governance", *sys.argv[1:]]),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "load_before": round(os.getloadavg()[0], 1),
+        "events": events(given.events),
+        "anvil": anvil(folder / "anvil", given.logs),
+        "ballots": ballots(given.ballots),
+        "powers": powers(given.powers),
+    }
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

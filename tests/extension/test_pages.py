@@ -1,0 +1,119 @@
+"""The extension's pages: in both languages, with the keyboard, and for screen readers."""
+
+import json
+import re
+from uuid import uuid4
+
+import pytest
+
+from config.environment import BASE_DIR
+from tests.lam_core.workflows import workflow_document
+
+EXTENSION = BASE_DIR / "extension"
+AXE = BASE_DIR / "node_modules/axe-core/axe.min.js"
+PAGES = sorted(path.stem for path in (EXTENSION / "static").glob("*.html"))
+# WCAG 2.2 AA, contrast included.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def messages(language: str) -> dict:
+    return json.loads((EXTENSION / "_locales" / language / "messages.json").read_text())
+
+
+def test_both_languages_say_the_same_things():
+    english, indonesian = messages("en"), messages("id")
+    assert english.keys() == indonesian.keys()
+    for name, message in english.items():
+        assert message.get("placeholders") == indonesian[name].get("placeholders"), name
+        used = set(re.findall(r"\$(\w+)\$", message["message"]))
+        assert used == set(re.findall(r"\$(\w+)\$", indonesian[name]["message"])), name
+        assert used == set(message.get("placeholders", {})), name
+
+
+def test_every_text_of_the_pages_has_a_message():
+    known = set(messages("en"))
+    for page in (EXTENSION / "static").glob("*.html"):
+        wanted = re.findall(r'data-(?:text|label)="(\w+)"', page.read_text())
+        assert set(wanted) <= known, page.name
+        body = re.sub(r"<title>.*?</title>", "", page.read_text())
+        assert not re.search(r">\s*[A-Za-z]{2,}", body), f"{page.name} says something untranslated"
+    for script in (EXTENSION / "src").rglob("*.ts"):
+        wanted = re.findall(r'\btext\("(\w+)"', script.read_text())
+        assert set(wanted) <= known, script.name
+
+
+def fill(browser) -> str:
+    """Everything the pages can show."""
+    browser.agree()
+    draft = workflow_document(id=str(uuid4()))
+    sent = {
+        "id": str(uuid4()), "task": "enter-text", "steps": 2, "queuedAt": 1, "sentAt": 1,
+        "state": "rejected", "reasons": ["too-fast"], "millipoints": 0,
+    }  # fmt: skip
+    refused = {"id": str(uuid4()), "queuedAt": 1, "workflow": draft, "attempts": 1}
+    browser.panel.evaluate(
+        """async ([draft, sent, refused]) => {
+          const open = indexedDB.open("action-model");
+          const database = await new Promise((resolve) => {
+            open.onsuccess = () => resolve(open.result);
+          });
+          const stores = ["drafts", "sent", "outbox"];
+          const transaction = database.transaction(stores, "readwrite");
+          transaction.objectStore("drafts").put({ id: draft.id, madeAt: 1, workflow: draft });
+          transaction.objectStore("sent").put(sent);
+          transaction.objectStore("outbox").put({ ...refused, refusal: "too large" });
+          await new Promise((resolve) => { transaction.oncomplete = resolve; });
+          database.close();
+        }""",
+        [draft, sent, refused],
+    )
+    return draft["id"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule_of_accessibility(scheme, extended):
+    draft = fill(extended)
+    for name in PAGES:
+        query = f"?id={draft}" if name == "review" else ""
+        if name == "popup":
+            query = "?address=https://example.org/"
+        page = extended.page(f"{name}.html{query}")
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function("document.querySelector('h1')?.textContent")
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], name
+        assert page.evaluate("document.documentElement.lang").startswith("en")
+        page.close()
+
+
+def test_the_review_is_done_with_the_keyboard_alone(extended):
+    draft = fill(extended)
+    page = extended.page(f"review.html?id={draft}")
+    remove = page.get_by_role("button", name="Delete step 1")
+    remove.wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if remove.evaluate("element => element === document.activeElement"):
+            break
+    outline = remove.evaluate("element => getComputedStyle(element).outlineStyle")
+    assert outline == "solid", "where the keyboard is shows"
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Delete step 2").wait_for(state="detached")
+    (row,) = [row for row in extended.rows("drafts") if row["id"] == draft]
+    assert [step["action"] for step in row["workflow"]["steps"]] == ["type"]
+
+
+def test_what_a_page_said_is_shown_as_text_never_as_markup(extended):
+    draft = fill(extended)
+    document = workflow_document(id=draft)
+    document["observations"][0]["elements"][2]["text"] = "<img src=x onerror=alert(1)>"
+    extended.panel.evaluate(
+        "workflow => chrome.runtime.sendMessage({ kind: 'discard', id: workflow.id })", document
+    )
+    extended.remember(service="http://127.0.0.1:9", token="am_test")
+    extended.ask("send", workflow=document)
+    extended.ask("take-back", id=draft)
+    page = extended.page(f"review.html?id={draft}")
+    page.get_by_role("button", name="Hide “<img").wait_for()
+    assert page.locator("img").count() == 0
