@@ -1,190 +1,249 @@
 """Gas of the contracts' verbs, from receipts of a real node: `python -m bench.gas`.
 
-A tree of 65,536 leaves (16 siblings a proof), LAM with votes, claims to balances that are empty on
-the first and not on the later one. Writes bench/results/gas.json.
+A tree of 65,536 leaves (16 siblings a proof), claims to balances that are empty on the first and
+not on the later one. Once with OpenZeppelin's ERC20 and nothing else, beside the least that a
+cumulative claim can cost and Uniswap's distributor; once with LAM; and votes beside OpenZeppelin's
+Governor with the same extensions. Writes bench/results/gas.json.
 """
 
-import hashlib
+import functools
 import json
-import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import encode
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from chain.abi import contract
-from chain.deploy import DeploymentParameters, GenesisDocument, deploy
-from chain.rpc import Rpc
-from config import embedded, environment
+from bench.gas_stage import POLICY, Stage, Tree, account, stage, stranger, uniswap_leaf
+from chain.deploy import created
 
 LEAVES = 65_536
 BATCH = 100
 ETHER_WEI = 10**18
-POLICY = "0x" + "11" * 32
+PEOPLE = 12
+DELEGATE = 10
+FOR = 1
 RESULTS = Path(__file__).parent / "results" / "gas.json"
 
-
-def _account(index: int) -> LocalAccount:
-    """The same accounts in every run, so that calldata and figures are the same."""
-    return Account.from_key(hashlib.sha256(f"bench {index}".encode()).digest())
+Figures = dict[str, int]
+Values = list[tuple[str, int]]
 
 
-def _stranger(index: int) -> str:
-    return to_checksum_address(hashlib.sha256(f"stranger {index}".encode()).digest()[:20])
+@functools.cache
+def tree_of(people: tuple[LocalAccount, ...], epoch: int) -> Tree:
+    """The tree of an epoch; hashing one takes longer than measuring it."""
+    return Tree(values_of(people, epoch))
 
 
-class Tree:
-    """OpenZeppelin's StandardMerkleTree, unsorted leaves."""
-
-    def __init__(self, values: Sequence[tuple[str, int]]) -> None:
-        self.values = values
-        leaves = [keccak(keccak(encode(["address", "uint256"], value))) for value in values]
-        self.nodes = [b""] * (len(values) - 1) + leaves[::-1]
-        for i in reversed(range(len(values) - 1)):
-            self.nodes[i] = keccak(b"".join(sorted(self.nodes[2 * i + 1 : 2 * i + 3])))
-
-    def claim(self, index: int) -> list[Any]:
-        """Arguments of `claim`."""
-        at, proof = 2 * len(self.values) - 2 - index, []
-        while at > 0:
-            proof.append(self.nodes[at - 1 if at % 2 == 0 else at + 1])
-            at = (at - 1) // 2
-        return [*self.values[index], self.nodes[0], proof]
-
-    def claim_many(self, first: int, count: int) -> list[Any]:
-        """Arguments of `claimMany`."""
-        high = 2 * len(self.values) - 2 - first
-        low = position = high - count + 1
-        proof = []
-        while low > 0:
-            proof += [self.nodes[low - 1]] if low % 2 == 0 else []
-            proof += [self.nodes[high + 1]] if high % 2 == 1 else []
-            low, high = (low - 1) // 2, (high - 1) // 2
-        run = [list(value) for value in self.values[first : first + count]]
-        return [run, position, self.nodes[0], proof]
-
-
-@dataclass
-class Bench:
-    """The deployed contracts and who acts on them."""
-
-    rpc: Rpc
-    manifest: dict[str, Any]
-    founder: LocalAccount
-
-    def send(self, sender: LocalAccount, name: str, function: str, *arguments: Any) -> int:
-        """Gas used by a transaction that must succeed."""
-        data = contract(name).encode_call(function, *arguments)
-        transaction = {
-            "type": 2,
-            "chainId": self.manifest["chain_id"],
-            "nonce": self.rpc.nonce(sender.address),
-            "to": self.manifest["contracts"][name]["address"],
-            "value": 0,
-            "data": "0x" + data.hex(),
-            "gas": 20_000_000,
-            "maxFeePerGas": 10**11,
-            "maxPriorityFeePerGas": 10**9,
-        }
-        sent = self.rpc.send_raw(bytes(sender.sign_transaction(transaction).raw_transaction))
-        while (receipt := self.rpc.receipt(sent)) is None:
-            time.sleep(0.01)
-        if not receipt.succeeded:
-            raise RuntimeError(f"{name}.{function} reverted")
-        return receipt.gas_used
-
-    def publish(self, epoch: int, values: Sequence[tuple[str, int]]) -> tuple[Tree, int, int]:
-        """Publish and activate; the tree and the gas of both."""
-        self.send(self.founder, "LAMToken", "mintEmission", epoch)
-        tree, total = Tree(values), sum(amount for _, amount in values)
-        header = [epoch, tree.nodes[0], total, [total, 0, 0], POLICY, POLICY, POLICY]
-        submitted = self.send(self.founder, "RewardsDistributor", "submitRoot", header)
-        self.rpc.call("evm_increaseTime", 2)
-        activated = self.send(self.founder, "RewardsDistributor", "activate")
-        return tree, submitted, activated
-
-    def delegation(self, account: LocalAccount) -> list[Any]:
-        """A delegation of the account to itself, signed (ERC-5805)."""
-        header = self.rpc.header("latest")
-        assert header is not None
-        message = {"delegatee": account.address, "nonce": 0, "expiry": header.timestamp + 3600}
-        domain = {
-            "name": "Action Model",
-            "version": "1",
-            "chainId": self.manifest["chain_id"],
-            "verifyingContract": self.manifest["contracts"]["LAMToken"]["address"],
-        }
-        fields = {"delegatee": "address", "nonce": "uint256", "expiry": "uint256"}
-        types = {"Delegation": [{"name": name, "type": kind} for name, kind in fields.items()]}
-        signed = account.sign_message(encode_typed_data(domain, types, message)).signature
-        return [*message.values(), signed[64], signed[:32], signed[32:64]]
-
-
-def _values(people: Sequence[LocalAccount], epoch: int) -> list[tuple[str, int]]:
+def values_of(people: Sequence[LocalAccount], epoch: int) -> Values:
+    """Cumulative sums of the people and of strangers."""
     addresses: list[str] = [person.address for person in people]
-    addresses += [_stranger(i) for i in range(LEAVES - len(people))]
+    addresses += [stranger(i) for i in range(LEAVES - len(people))]
     return [(each, epoch * (3 * ETHER_WEI + 10**9 * i)) for i, each in enumerate(addresses)]
 
 
-def measure(bench: Bench, people: Sequence[LocalAccount]) -> dict[str, int]:
-    """Gas by verb; a batch's is per leaf."""
-    founder, (first, own, _helped, delegating) = bench.founder, people
-    name, results = "RewardsDistributor", {}
-    tree, results["submitRoot"], results["activate first"] = bench.publish(1, _values(people, 1))
+# ---------------------------------------------------------------------------------- rewards
+
+
+def publish(on: Stage, name: str, epoch: int, tree: Tree) -> tuple[int, int]:
+    """Publish and activate on the distributor `name`; the gas of both."""
+    total = sum(amount for _, amount in tree.values)
+    header = [epoch, tree.root, total, [total, 0, 0], POLICY, POLICY, POLICY]
+    submitted = on.send(on.founder, name, "submitRoot", header)
+    on.wait(2)
+    return submitted, on.send(on.founder, name, "activate")
+
+
+def claims(on: Stage, people: Sequence[LocalAccount], name: str) -> Figures:
+    """Gas by verb of a distributor whose vault has the money; a batch's is per leaf."""
+    first, own, _, _, signing, *_ = people
+    results: Figures = {}
+    tree = tree_of(tuple(people), 1)
+    results["submitRoot"], results["activate first"] = publish(on, name, 1, tree)
     # The first claim of all writes slots that every later one finds warm in state.
-    bench.send(first, name, "claim", *tree.claim(0))
-    results["claim first"] = bench.send(own, name, "claim", *tree.claim(1))
-    results["claim for another first"] = bench.send(founder, name, "claim", *tree.claim(2))
+    on.send(first, name, "claim", *tree.claim(0))
+    results["claimOwn first"] = on.send(own, name, "claimOwn", *tree.claim(1)[1:])
+    results["claim for another first"] = on.send(on.founder, name, "claim", *tree.claim(2))
+    results["claimTo first"] = claim_to(on, name, tree, 4, signing)
     batch = tree.claim_many(1000, BATCH)
-    results["claimMany first"] = bench.send(founder, name, "claimMany", *batch) // BATCH
-    signed = bench.delegation(delegating)
-    arguments = [*tree.claim(3), signed]
-    results["claimAndDelegate first"] = bench.send(founder, name, "claimAndDelegate", *arguments)
-    tree, _, results["activate later"] = bench.publish(2, _values(people, 2))
-    results["claim later"] = bench.send(own, name, "claim", *tree.claim(1))
+    results["claimMany first"] = on.send(on.founder, name, "claimMany", *batch) // BATCH
+    if name == "RewardsDistributor":
+        results |= delegations(on, people, tree)
+    tree = tree_of(tuple(people), 2)
+    results["activate later"] = publish(on, name, 2, tree)[1]
+    results["claimOwn later"] = on.send(own, name, "claimOwn", *tree.claim(1)[1:])
+    results["claim for another later"] = on.send(on.founder, name, "claim", *tree.claim(2))
     batch = tree.claim_many(1000, BATCH)
-    results["claimMany later"] = bench.send(founder, name, "claimMany", *batch) // BATCH
-    results["claim later delegated"] = bench.send(delegating, name, "claim", *tree.claim(3))
+    results["claimMany later"] = on.send(on.founder, name, "claimMany", *batch) // BATCH
+    if name == "RewardsDistributor":
+        gas = on.send(people[3], name, "claimOwn", *tree.claim(3)[1:])
+        results["claimOwn later, delegated"] = gas
     return results
 
 
-def main() -> None:
-    """Deploy on a node of its own, measure, write and print."""
-    people = [_account(i) for i in range(1, 5)]
-    founder = _account(0)
-    genesis = GenesisDocument(content_hash=POLICY, uri="bench")
-    parameters = DeploymentParameters(
-        publisher=founder.address, guardian=founder.address, policy=genesis, verifier=genesis
+def claim_to(on: Stage, name: str, tree: Tree, index: int, signing: LocalAccount) -> int:
+    """A relayed claim to a recipient that has nothing yet."""
+    owner, cumulative = tree.values[index]
+    recipient, deadline = stranger(10**6), on.now() + 3600
+    fields = {
+        "account": ("address", owner),
+        "recipient": ("address", recipient),
+        "cumulative": ("uint256", cumulative),
+        "nonce": ("uint256", 0),
+        "deadline": ("uint256", deadline),
+    }
+    signature = on.sign(signing, ("LAM Rewards", name), "Claim", fields)
+    rest = (recipient, deadline, 0, signature)
+    return on.send(on.founder, name, "claimTo", *tree.claim(index), *rest)
+
+
+def delegations(on: Stage, people: Sequence[LocalAccount], tree: Tree) -> Figures:
+    """Claim and delegate in one transaction, to oneself and to a delegate that others have."""
+    name, known = "RewardsDistributor", people[DELEGATE]
+    on.send(known, name, "claimAndDelegateTo", *tree.claim(DELEGATE)[1:], known.address)
+    on.wait(5)
+    signed, to_known, native, native_known = (people[i] for i in (3, 5, 6, 7))
+    return {
+        "claimAndDelegate to oneself": on.send(
+            on.founder, name, "claimAndDelegate", *tree.claim(3), delegation(on, signed, signed)
+        ),
+        "claimAndDelegate to a delegate": on.send(
+            on.founder, name, "claimAndDelegate", *tree.claim(5), delegation(on, to_known, known)
+        ),
+        "claimAndDelegateTo oneself": on.send(
+            native, name, "claimAndDelegateTo", *tree.claim(6)[1:], native.address
+        ),
+        "claimAndDelegateTo a delegate": on.send(
+            native_known, name, "claimAndDelegateTo", *tree.claim(7)[1:], known.address
+        ),
+    }
+
+
+def delegation(on: Stage, who: LocalAccount, to: LocalAccount) -> list[Any]:
+    """A signed delegation (ERC-5805)."""
+    message = {
+        "delegatee": ("address", to.address),
+        "nonce": ("uint256", 0),
+        "expiry": ("uint256", on.now() + 3600),
+    }
+    signature = on.sign(who, ("Action Model", "LAMToken"), "Delegation", message)
+    values = [value for _, value in message.values()]
+    return [*values, signature[64], signature[:32], signature[32:64]]
+
+
+def plain_rewards(on: Stage, people: Sequence[LocalAccount]) -> Figures:
+    """The same distributor and vault over OpenZeppelin's ERC20."""
+    token = on.create("PlainToken")
+    # Vault and distributor name each other: the second address is known beforehand.
+    distributor = created(on.founder.address, on.rpc.nonce(on.founder.address) + 1)
+    vault = on.create("plain RewardsVault", token, distributor, on.addresses["Handover"])
+    linked = [vault, on.addresses["Registry"], on.addresses["Handover"]]
+    on.create("plain RewardsDistributor", token, *linked, 1, 365 * 86_400)
+    on.send(on.founder, "PlainToken", "mint", vault, 10**9 * ETHER_WEI)
+    return claims(on, people, "plain RewardsDistributor")
+
+
+def floor(on: Stage, people: Sequence[LocalAccount]) -> Figures:
+    """The least: the caller's own claim without an event."""
+    results: Figures = {}
+    tree = tree_of(tuple(people), 1)
+    at = on.create("Floor", on.addresses["PlainToken"], tree.root)
+    on.send(on.founder, "PlainToken", "mint", at, 10**9 * ETHER_WEI)
+    on.send(people[0], "Floor", "claim", tree.values[0][1], tree.proof(0))
+    for epoch, when in ((1, "first"), (2, "later")):
+        tree = tree_of(tuple(people), epoch)
+        on.send(on.founder, "Floor", "setRoot", tree.root)
+        who = people[8]
+        gas = on.send(who, "Floor", "claim", tree.values[8][1], tree.proof(8))
+        results[f"claim {when}"] = gas
+    return results
+
+
+def uniswap(on: Stage, people: Sequence[LocalAccount]) -> Figures:
+    """A new instance for each epoch, and in it a fresh word of the bitmap for each claim."""
+    results: Figures = {}
+    for epoch, when in ((1, "first"), (2, "later")):
+        values = values_of(people, epoch)
+        tree = Tree(values, uniswap_leaf)
+        at = on.create("MerkleDistributor", on.addresses["PlainToken"], tree.root)
+        on.send(on.founder, "PlainToken", "mint", at, 10**9 * ETHER_WEI)
+        arguments = [9, *values[9], tree.proof(9)]
+        results[f"claim {when}"] = on.send(people[9], "MerkleDistributor", "claim", *arguments)
+    return results
+
+
+# ---------------------------------------------------------------------------------- votes
+
+
+def votes(on: Stage, people: Sequence[LocalAccount], name: str) -> Figures:
+    """Gas of proposing and voting: the first vote writes the tally, later ones find it."""
+    results: Figures = {}
+    call = ([on.addresses["Handover"]], [0], [b"\x01\x02\x03\x04"])
+    description = "# Title\n\n" + "Body of the text. " * 227
+    results["propose (4 KB)"] = on.send(people[0], name, "propose", *call, description)
+    proposal = on.read(name, "hashProposal", *call, keccak(text=description))
+    on.wait(5)
+    results["castVote first"] = on.send(people[0], name, "castVote", proposal, FOR)
+    results["castVote later"] = on.send(people[3], name, "castVote", proposal, FOR)
+    fields = {
+        "proposalId": ("uint256", proposal),
+        "support": ("uint8", FOR),
+        "voter": ("address", people[6].address),
+        "nonce": ("uint256", 0),
+    }
+    signature = on.sign(people[6], ("LAM Governor", name), "Ballot", fields)
+    arguments = (proposal, FOR, people[6].address, signature)
+    results["castVoteBySig later"] = on.send(on.founder, name, "castVoteBySig", *arguments)
+    on.wait(on.read(name, "proposalDeadline", proposal) - on.now() - 20)
+    results["castVote near the end"] = on.send(people[DELEGATE], name, "castVote", proposal, FOR)
+    return results
+
+
+def governors(on: Stage, people: Sequence[LocalAccount]) -> dict[str, Figures]:
+    """LAMGovernor and OpenZeppelin's with the same extensions and settings, on the same token."""
+    on.create(
+        "PlainGovernor",
+        on.addresses["LAMToken"],
+        on.addresses["TimelockController"],
+        1,
+        120,
+        ETHER_WEI,
+        4,
+        10,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        anvil = embedded.Anvil(
-            Path(folder) / "anvil",
-            embedded.free_port(),
-            environment.BASE_DIR,
-            block_seconds=None,
-            persistent=False,
-        )
-        anvil.start()
-        try:
-            for account in (founder, *people):
-                embedded.rpc(anvil.url, "anvil_setBalance", account.address, hex(10**21))
-            manifest_path = Path(folder) / "deployment.json"
-            manifest = deploy(anvil.url, founder.key, parameters, manifest_path=manifest_path)
-            results = measure(Bench(Rpc(anvil.url), manifest, founder), people)
-        finally:
-            anvil.stop()
+    on.send(people[0], "LAMToken", "delegate", people[0].address)
+    on.wait(2)
+    return {
+        "PlainGovernor": votes(on, people, "PlainGovernor"),
+        "LAMGovernor": votes(on, people, "LAMGovernor"),
+    }
+
+
+def measure(on: Stage, people: Sequence[LocalAccount]) -> dict[str, Figures]:
+    """All tables."""
+    for epoch in (1, 2):
+        on.send(on.founder, "LAMToken", "mintEmission", epoch)
+    return {
+        "rewards, ERC20": plain_rewards(on, people),
+        "floor": floor(on, people),
+        "Uniswap": uniswap(on, people),
+        "rewards, LAM": claims(on, people, "RewardsDistributor"),
+        **governors(on, people),
+    }
+
+
+def main() -> None:
+    """Measure, write and print."""
+    people = [account(i) for i in range(1, PEOPLE + 1)]
+    with stage(people) as on:
+        results = measure(on, people)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    for verb, gas in results.items():
-        print(f"{verb:28}{gas:>10,}")
+    for table, figures in results.items():
+        print(table)
+        for verb, gas in figures.items():
+            print(f"  {verb:32}{gas:>10,}")
 
 
 if __name__ == "__main__":

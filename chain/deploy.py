@@ -4,17 +4,15 @@ The contracts name each other in immutable fields, so their addresses are comput
 the deployer's nonce. The timelock is made with the Governor as its only proposer, executor and
 canceller and without an admin: at no moment can the deployer do more than anybody else.
 
-    python -m chain.deploy --rpc-url URL --key-file FILE --parameters FILE --manifest FILE
+    python -m chain.deploy --rpc-url URL --key-file FILE --parameters FILE... --manifest FILE
 """
 
 import argparse
-import dataclasses
 import hashlib
 import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,14 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from chain.abi import ABI_DIR, AbiError, contract
+from chain.parameters import (
+    DEVELOPMENT_CHAINS,
+    DeploymentError,
+    DeploymentParameters,
+    GenesisDocument,
+)
 from chain.rpc import ChainError, Reverted, Rpc
 
-ETHER_WEI = 10**18
-DAY_SECONDS = 24 * 60 * 60
-YEAR_SECONDS = 365 * DAY_SECONDS
 RECEIPT_TIMEOUT_SECONDS = 120
 ZERO_ADDRESS = "0x" + "00" * 20
 
@@ -42,11 +43,8 @@ ORDER = (
     "LAMGovernor",
     "RewardsVault",
     "RewardsDistributor",
+    "ActionCredits",
 )
-
-
-class DeploymentError(ChainError):
-    """The contracts cannot be deployed, or what is deployed is not what it should be."""
 
 
 class Capability(IntEnum):
@@ -61,101 +59,29 @@ class Capability(IntEnum):
     TREASURY_VAULT = 6
 
 
-@dataclass(frozen=True, kw_only=True)
-class GenesisDocument:
-    """A document that rules from the first epoch: content hash (0x…) and where to read it."""
-
-    content_hash: str
-    uri: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Allocation:
-    """LAM wei minted at deployment, besides the emission schedule; there is none by default."""
-
-    recipient: str
-    amount_wei: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeploymentParameters:
-    """All that a deployment chooses. The defaults are for development: everything takes a second.
-
-    Times are seconds; terms run from the deployment; `emission_start` is Unix time, 0 for the time
-    of the deployment. An empty `extension_publisher` leaves extension releases to the voters from
-    the first day.
-    """
-
-    publisher: str
-    guardian: str
-    policy: GenesisDocument
-    verifier: GenesisDocument
-    extension_publisher: str = ""
-    publisher_term_seconds: int = 2 * YEAR_SECONDS
-    guardian_term_seconds: int = YEAR_SECONDS
-    extension_publisher_term_seconds: int = YEAR_SECONDS
-    emission_start: int = 0
-    epoch_seconds: int = 1
-    veto_seconds: int = 1
-    expiry_seconds: int = 2 * YEAR_SECONDS
-    timelock_delay_seconds: int = 1
-    voting_delay_seconds: int = 1
-    voting_period_seconds: int = 120
-    late_quorum_extension_seconds: int = 10
-    objection_period_seconds: int = 10
-    grace_period_seconds: int = 14 * DAY_SECONDS
-    proposal_threshold_wei: int = ETHER_WEI
-    quorum_percent: int = 4
-    allocations: tuple[Allocation, ...] = ()
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "DeploymentParameters":
-        """From the JSON that `to_json` writes. Raises DeploymentError naming unknown fields."""
-        unknown = sorted(set(document) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise DeploymentError(f"unknown deployment parameters: {', '.join(unknown)}")
-        try:
-            values = {
-                **document,
-                "policy": GenesisDocument(**document["policy"]),
-                "verifier": GenesisDocument(**document["verifier"]),
-                "allocations": tuple(
-                    Allocation(recipient=each["recipient"], amount_wei=int(each["amount_wei"]))
-                    for each in document.get("allocations", ())
-                ),
-                "proposal_threshold_wei": int(document.get("proposal_threshold_wei", ETHER_WEI)),
-            }
-            return cls(**values)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DeploymentError(f"deployment parameters are incomplete: {error}") from error
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON; amounts of wei as decimal strings."""
-        document = dataclasses.asdict(self)
-        document["proposal_threshold_wei"] = str(self.proposal_threshold_wei)
-        document["allocations"] = [
-            {"recipient": each.recipient, "amount_wei": str(each.amount_wei)}
-            for each in self.allocations
-        ]
-        return document
-
-
 def deploy(
     rpc_url: str,
     deployer_key: bytes | str,
     parameters: DeploymentParameters,
     *,
     manifest_path: Path,
+    short_times: bool = False,
 ) -> dict[str, Any]:
     """Deploy all contracts and write the manifest; one whose contracts stand is returned as it is.
 
+    On a chain that is not a development chain, parameters below PRODUCTION_MINIMUMS are refused
+    unless `short_times` says that it is a rehearsal; the manifest then says so too.
+
     Raises ChainUnavailable, and DeploymentError when the manifest belongs to another chain, the
-    deployer cannot pay, a creation fails, or the roles are not what they should be.
+    parameters are not for production, the deployer cannot pay, a creation fails, or the roles are
+    not what they should be.
     """
     rpc = Rpc(rpc_url)
     existing = _standing(rpc, manifest_path)
     if existing is not None:
         return existing
+    if rpc.chain_id() not in DEVELOPMENT_CHAINS and not short_times:
+        parameters.check_production()
     deployer: LocalAccount = Account.from_key(deployer_key)
     header = rpc.header("latest")
     if header is None:
@@ -167,6 +93,7 @@ def deploy(
     blocks = [_mined(rpc, name, hashes[name]) for name in ORDER]
     verify_roles(rpc, addresses, deployer.address)
     manifest = _manifest(rpc, parameters, addresses, arguments, hashes, min(blocks))
+    manifest["short_times"] = short_times
     write_manifest(manifest_path, manifest)
     return manifest
 
@@ -198,6 +125,7 @@ def constructor_arguments(
         "Registry": [handover, _genesis(parameters.policy), _genesis(parameters.verifier)],
         "LAMToken": [
             vault,
+            addresses["RewardsDistributor"],
             handover,
             parameters.emission_start or now,
             parameters.epoch_seconds,
@@ -213,7 +141,15 @@ def constructor_arguments(
             parameters.veto_seconds,
             parameters.expiry_seconds,
         ],
+        "ActionCredits": [token, vault, registry, handover, *_credit_delays(parameters)],
     }
+
+
+def _credit_delays(parameters: DeploymentParameters) -> list[int]:
+    """Veto, settlement, withdrawal, exit: each later than what it must wait for."""
+    veto, settlement = parameters.veto_seconds, parameters.credit_settlement_seconds
+    withdrawal = parameters.credit_withdrawal_seconds or veto + settlement + 1
+    return [veto, settlement, withdrawal, parameters.credit_exit_seconds or withdrawal + 1]
 
 
 def _terms(parameters: DeploymentParameters, now: int) -> list[list[Any]]:
@@ -338,6 +274,7 @@ LINKS = (
     ("Handover", "TIMELOCK", "TimelockController"),
     ("Registry", "HANDOVER", "Handover"),
     ("LAMToken", "REWARDS_VAULT", "RewardsVault"),
+    ("LAMToken", "DISTRIBUTOR", "RewardsDistributor"),
     ("LAMToken", "HANDOVER", "Handover"),
     ("LAMGovernor", "timelock", "TimelockController"),
     ("LAMGovernor", "token", "LAMToken"),
@@ -348,6 +285,10 @@ LINKS = (
     ("RewardsDistributor", "VAULT", "RewardsVault"),
     ("RewardsDistributor", "REGISTRY", "Registry"),
     ("RewardsDistributor", "HANDOVER", "Handover"),
+    ("ActionCredits", "TOKEN", "LAMToken"),
+    ("ActionCredits", "VAULT", "RewardsVault"),
+    ("ActionCredits", "REGISTRY", "Registry"),
+    ("ActionCredits", "HANDOVER", "Handover"),
 )
 
 
@@ -375,7 +316,11 @@ def _standing(rpc: Rpc, path: Path) -> dict[str, Any] | None:
         manifest: dict[str, Any] = json.loads(path.read_text())
         deployed = {name: manifest["contracts"][name] for name in ORDER}
         chain_id, genesis = manifest["chain_id"], manifest["genesis_hash"]
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise DeploymentError(
+            f"{path} has no {error}: an earlier version deployed it, so deploy anew to another file"
+        ) from error
+    except (TypeError, ValueError) as error:
         raise DeploymentError(f"{path} is no deployment manifest: {error!r}") from error
     found = rpc.chain_id()
     if found != chain_id:
@@ -417,6 +362,7 @@ def _manifest(
                 "constructor_arguments": _plain(arguments[name]),
                 "transaction_hash": hashes[name],
                 "artifact_hash": _artifact_hash(name),
+                "source_hash": _source_hash(name),
                 "code_hash": _code_hash(rpc, addresses[name]),
             }
             for name in ORDER
@@ -428,6 +374,12 @@ def _manifest(
 def _artifact_hash(name: str) -> str:
     """SHA-256 of the committed ABI file, which carries the source's hash and the compiler."""
     return "0x" + hashlib.sha256((ABI_DIR / f"{name}.json").read_bytes()).hexdigest()
+
+
+def _source_hash(name: str) -> str:
+    """SHA-256 of the Solidity file that defines the contract."""
+    artifact = json.loads((ABI_DIR / f"{name}.json").read_text())
+    return str(artifact["sourceHash"])
 
 
 def _plain(value: Any) -> Any:
@@ -456,12 +408,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Deploy the contracts and write their manifest.")
     parser.add_argument("--rpc-url", required=True)
     parser.add_argument("--key-file", type=Path, required=True)
-    parser.add_argument("--parameters", type=Path, required=True)
+    parser.add_argument(
+        "--parameters", type=Path, required=True, nargs="+", help="later files override earlier"
+    )
     parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument(
+        "--short-times", action="store_true", help="a rehearsal with times too short for production"
+    )
     options = parser.parse_args()
-    parameters = DeploymentParameters.from_json(json.loads(options.parameters.read_text()))
-    key = options.key_file.read_text().strip()
-    manifest = deploy(options.rpc_url, key, parameters, manifest_path=options.manifest)
+    chosen: dict[str, Any] = {}
+    for path in options.parameters:
+        chosen |= json.loads(path.read_text())
+    manifest = deploy(
+        options.rpc_url,
+        options.key_file.read_text().strip(),
+        DeploymentParameters.from_json(chosen),
+        manifest_path=options.manifest,
+        short_times=options.short_times,
+    )
     for name, entry in manifest["contracts"].items():
         print(f"{name:20} {entry['address']}")
 

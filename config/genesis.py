@@ -1,6 +1,6 @@
 """What rules from the first epoch, and the parameters a development chain is deployed with."""
 
-from chain.deploy import DeploymentParameters, GenesisDocument
+from chain.parameters import DeploymentParameters, GenesisDocument
 from contributions.policy_document import load_policy
 from lam_core.release import load_release
 

@@ -326,7 +326,9 @@ def _limited(log: DecodedLog) -> None:
 
 
 def _claimed(log: DecodedLog) -> None:
-    _used_up(log, recipient=log.arguments["recipient"], expired=False)
+    # Claimed is paid to the account itself, ClaimedTo to whom it signed for.
+    recipient = log.arguments.get("recipient", log.arguments["account"])
+    _used_up(log, recipient=recipient, expired=False)
 
 
 def _expired(log: DecodedLog) -> None:
@@ -381,6 +383,7 @@ _HANDLERS = {
     "RootVetoed": _vetoed,
     "EmissionLimited": _limited,
     "Claimed": _claimed,
+    "ClaimedTo": _claimed,
     "Expired": _expired,
 }
 
@@ -397,6 +400,7 @@ project = Projection(
         "RewardsDistributor.RootVetoed",
         "LAMToken.EmissionLimited",
         "RewardsDistributor.Claimed",
+        "RewardsDistributor.ClaimedTo",
         "RewardsDistributor.Expired",
     ),
     handler=_handle,

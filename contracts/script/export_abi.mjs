@@ -1,5 +1,6 @@
 // Compiles the contracts and writes contracts/abi/NAME.json. `--standard-json FILE` writes the compiler's
-// input instead, which block explorers take to verify the deployed bytecode.
+// input instead, which block explorers take to verify the deployed bytecode: of every contract, or of
+// the one that `--contract NAME` names. `--benchmarks --out FOLDER` compiles what gas is compared with.
 //
 // The same sources give the same bytes on every machine: npm's solc is pinned, source units have names
 // that no machine's paths enter, and the output has no dates. `--out FOLDER` writes elsewhere, which is
@@ -16,6 +17,7 @@ const contracts = dirname(dirname(fileURLToPath(import.meta.url)));
 
 // Deployed contracts and the source unit that defines each.
 const DEPLOYED = {
+  ActionCredits: "src/ActionCredits.sol",
   Handover: "src/Handover.sol",
   LAMGovernor: "src/LAMGovernor.sol",
   LAMToken: "src/LAMToken.sol",
@@ -23,6 +25,13 @@ const DEPLOYED = {
   RewardsDistributor: "src/RewardsDistributor.sol",
   RewardsVault: "src/RewardsVault.sol",
   TimelockController: "@openzeppelin/contracts/governance/TimelockController.sol",
+};
+
+// What `python -m bench.gas` compares them with.
+const BENCHMARKS = {
+  Floor: "bench/Floor.sol",
+  PlainGovernor: "bench/PlainGovernor.sol",
+  PlainToken: "bench/PlainToken.sol",
 };
 
 const SETTINGS = {
@@ -87,11 +96,13 @@ function artifact(contractName, unit, { abi, evm }) {
 
 function main() {
   const folder = option("out") ?? join(contracts, "abi");
-  const input = { language: "Solidity", sources: closure(Object.values(DEPLOYED)), settings: SETTINGS };
+  const wanted = process.argv.includes("--benchmarks") ? BENCHMARKS : DEPLOYED;
+  const units = option("contract") ? [wanted[option("contract")]] : Object.values(wanted);
+  const input = { language: "Solidity", sources: closure(units), settings: SETTINGS };
   if (option("standard-json")) return write(option("standard-json"), input);
   mkdirSync(folder, { recursive: true });
   const output = compile(input);
-  for (const [name, unit] of Object.entries(DEPLOYED)) {
+  for (const [name, unit] of Object.entries(wanted)) {
     write(join(folder, `${name}.json`), artifact(name, unit, output.contracts[unit][name]));
   }
 }

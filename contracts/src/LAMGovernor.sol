@@ -94,10 +94,12 @@ contract LAMGovernor is
         public
         view
         override(Governor, GovernorPreventLateQuorum)
-        returns (uint256)
+        returns (uint256 deadline)
     {
+        deadline = super.proposalDeadline(proposalId);
+        if (_beforeObjections(deadline)) return deadline;
         uint256 start = _objectionStart[proposalId];
-        return start == 0 ? super.proposalDeadline(proposalId) : start + OBJECTION_PERIOD;
+        if (start != 0) deadline = start + OBJECTION_PERIOD;
     }
 
     /// @inheritdoc Governor
@@ -147,6 +149,9 @@ contract LAMGovernor is
         string memory reason,
         bytes memory params
     ) internal override returns (uint256 weight) {
+        if (_beforeObjections(super.proposalDeadline(proposalId))) {
+            return super._castVote(proposalId, account, support, reason, params);
+        }
         uint256 start = _objectionStart[proposalId];
         if (start != 0 && clock() > start && !_onlyAgainst(support, params)) {
             revert ObjectionsOnly(proposalId);
@@ -159,10 +164,15 @@ contract LAMGovernor is
     /// @dev The period follows the deadline that late-quorum protection has left, and opens once.
     function _openObjections(uint256 proposalId) private {
         uint256 deadline = super.proposalDeadline(proposalId);
-        if (OBJECTION_PERIOD == 0 || clock() + OBJECTION_PERIOD <= deadline) return;
+        if (_beforeObjections(deadline)) return;
         uint48 start = uint48(deadline);
         _objectionStart[proposalId] = start;
         emit ObjectionPeriodOpened(proposalId, start, start + OBJECTION_PERIOD);
+    }
+
+    /// @dev Too early for a period to open, so that none has: most votes need not read whether one did.
+    function _beforeObjections(uint256 deadline) private view returns (bool) {
+        return clock() + OBJECTION_PERIOD <= deadline;
     }
 
     function _passing(uint256 proposalId) private view returns (bool) {

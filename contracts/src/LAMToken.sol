@@ -29,6 +29,8 @@ contract LAMToken is ILAMToken, ERC20, ERC20Permit, ERC20Votes, ERC20Burnable {
 
     /// @notice Receives every emission.
     address public immutable REWARDS_VAULT;
+    /// @notice The rewards distributor, which delegates for whoever claims and asks for it.
+    address public immutable DISTRIBUTOR;
     /// @notice Says who may lower the emission.
     IHandover public immutable HANDOVER;
     /// @notice Unix time at which epoch 1 of the schedule begins.
@@ -47,6 +49,7 @@ contract LAMToken is ILAMToken, ERC20, ERC20Permit, ERC20Votes, ERC20Burnable {
     /// @param allocations Minted here and now, besides the schedule; none by default.
     constructor(
         address rewardsVault,
+        address distributor,
         IHandover handover,
         uint64 emissionStart,
         uint64 epochSeconds,
@@ -54,6 +57,7 @@ contract LAMToken is ILAMToken, ERC20, ERC20Permit, ERC20Votes, ERC20Burnable {
     ) ERC20("Action Model", "LAM") ERC20Permit("Action Model") {
         if (epochSeconds == 0) revert InvalidEpoch(0);
         REWARDS_VAULT = rewardsVault;
+        DISTRIBUTOR = distributor;
         HANDOVER = handover;
         EMISSION_START = emissionStart;
         EPOCH_SECONDS = epochSeconds;
@@ -86,6 +90,12 @@ contract LAMToken is ILAMToken, ERC20, ERC20Permit, ERC20Votes, ERC20Burnable {
         if (limitWei >= emission(fromEpoch)) revert InvalidEmissionLimit(fromEpoch, limitWei);
         _limits.push(EmissionLimit(fromEpoch, limitWei));
         emit EmissionLimited(fromEpoch, limitWei);
+    }
+
+    /// @inheritdoc ILAMToken
+    function delegateFor(address account, address delegatee) external {
+        if (msg.sender != DISTRIBUTOR) revert NotDistributor(msg.sender);
+        _delegate(account, delegatee);
     }
 
     /// @inheritdoc ILAMToken

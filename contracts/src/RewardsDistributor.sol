@@ -7,6 +7,7 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
 import {IHandover, Capability} from "./interfaces/IHandover.sol";
+import {ILAMToken} from "./interfaces/ILAMToken.sol";
 import {IRegistry, Kind} from "./interfaces/IRegistry.sol";
 import {IRewardsVault, Source} from "./interfaces/IRewardsVault.sol";
 import {
@@ -68,7 +69,11 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
 
     /// @dev LAM wei that an account has claimed in all, and in the top bit whether it lets nobody else claim
     /// for it: one slot, so that claiming for many reads one slot each.
-    mapping(address account => uint256) private _accounts;
+    struct Account {
+        uint256 word;
+    }
+
+    mapping(address account => Account) private _accounts;
 
     constructor(
         address token,
@@ -78,6 +83,7 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         uint64 vetoSeconds,
         uint64 expirySeconds
     ) EIP712("LAM Rewards", "1") {
+        if (vetoSeconds == 0) revert InvalidVetoWindow();
         TOKEN = token;
         VAULT = vault;
         REGISTRY = registry;
@@ -149,11 +155,28 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
     // ------------------------------------------------------------------ claims
 
     /// @inheritdoc IRewardsDistributor
+    function claimOwn(uint256 cumulative, bytes32 expectedRoot, bytes32[] calldata proof)
+        external
+        returns (uint256 amount)
+    {
+        _checkProof(msg.sender, cumulative, expectedRoot, proof);
+        Account storage own = _accounts[msg.sender];
+        amount = _count(own, own.word, cumulative);
+        if (amount == 0) revert NothingToClaim(msg.sender);
+        _emitClaimed(msg.sender, amount, cumulative);
+        _transfer(msg.sender, amount);
+        assembly ("memory-safe") {
+            mstore(0x00, amount)
+            return(0x00, 0x20)
+        }
+    }
+
+    /// @inheritdoc IRewardsDistributor
     function claim(address account, uint256 cumulative, bytes32 expectedRoot, bytes32[] calldata proof)
         external
         returns (uint256)
     {
-        return _pay(account, account, cumulative, expectedRoot, proof, msg.sender != account);
+        return _pay(account, cumulative, expectedRoot, proof);
     }
 
     /// @inheritdoc IRewardsDistributor
@@ -166,7 +189,7 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         uint256 deadline,
         uint256 nonce,
         bytes calldata signature
-    ) external returns (uint256) {
+    ) external returns (uint256 amount) {
         if (block.timestamp > deadline) revert SignatureExpired(deadline);
         _useCheckedNonce(account, nonce);
         bytes32 digest = _hashTypedDataV4(
@@ -175,7 +198,12 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         if (!SignatureChecker.isValidSignatureNowCalldata(account, digest, signature)) {
             revert InvalidSignature(account);
         }
-        return _pay(account, recipient, cumulative, expectedRoot, proof, false);
+        _checkProof(account, cumulative, expectedRoot, proof);
+        Account storage own = _accounts[account];
+        amount = _count(own, own.word, cumulative);
+        if (amount == 0) revert NothingToClaim(account);
+        emit ClaimedTo(account, recipient, amount, cumulative);
+        _transfer(recipient, amount);
     }
 
     /// @inheritdoc IRewardsDistributor
@@ -187,9 +215,31 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         Delegation calldata delegation
     ) external returns (uint256 amount) {
         if (cumulative > claimed(account)) {
-            amount = _pay(account, account, cumulative, expectedRoot, proof, msg.sender != account);
+            amount = _pay(account, cumulative, expectedRoot, proof);
         }
         _delegate(account, delegation);
+    }
+
+    /// @inheritdoc IRewardsDistributor
+    function claimAndDelegateTo(
+        uint256 cumulative,
+        bytes32 expectedRoot,
+        bytes32[] calldata proof,
+        address delegatee
+    ) external returns (uint256 amount) {
+        Account storage own = _accounts[msg.sender];
+        uint256 word = own.word;
+        if (cumulative > word & ~_FORBIDDEN) {
+            _checkProof(msg.sender, cumulative, expectedRoot, proof);
+            amount = _count(own, word, cumulative);
+            _emitClaimed(msg.sender, amount, cumulative);
+            _transfer(msg.sender, amount);
+        }
+        ILAMToken(TOKEN).delegateFor(msg.sender, delegatee);
+        assembly ("memory-safe") {
+            mstore(0x00, amount)
+            return(0x00, 0x20)
+        }
     }
 
     /// @inheritdoc IRewardsDistributor
@@ -202,11 +252,11 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         bytes32 root = activeRoot;
         if (root != expectedRoot || root == 0) revert RootMismatch(root);
         _checkRange(entries, position, root, proof);
-        for (uint256 i = 0; i < entries.length; ++i) {
-            Entry calldata entry = entries[i];
-            uint256 amount = _payEntry(entry.account, entry.cumulative);
-            unchecked {
-                total += amount; // each amount was transferred: the sum is no more than the supply
+        unchecked {
+            for (uint256 i = 0; i < entries.length; ++i) {
+                (address account, uint256 cumulative) = StandardMerkle.entry(entries, i);
+                // Each amount was transferred: the sum is no more than the supply.
+                total += _payEntry(account, cumulative);
             }
         }
     }
@@ -214,7 +264,7 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
     /// @inheritdoc IRewardsDistributor
     function setThirdPartyClaims(bool allowed) external {
         uint256 before = claimed(msg.sender);
-        _accounts[msg.sender] = allowed ? before : before | _FORBIDDEN;
+        _accounts[msg.sender].word = allowed ? before : before | _FORBIDDEN;
         emit ThirdPartyClaimsSet(msg.sender, allowed);
     }
 
@@ -267,8 +317,8 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         _checkRange(entries, position, root, proof);
         address treasury = HANDOVER.holder(Capability.TreasuryVault);
         for (uint256 i = 0; i < entries.length; ++i) {
-            Entry calldata entry = entries[i];
-            total += _expire(entry.account, entry.cumulative, treasury);
+            (address account, uint256 cumulative) = StandardMerkle.entry(entries, i);
+            total += _expire(account, cumulative, treasury);
         }
         _transfer(treasury, total);
     }
@@ -277,12 +327,12 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
 
     /// @notice LAM wei that an account has claimed in all, expired ones included; never falls.
     function claimed(address account) public view returns (uint256) {
-        return _accounts[account] & ~_FORBIDDEN;
+        return _accounts[account].word & ~_FORBIDDEN;
     }
 
     /// @notice Whether an account lets nobody else claim for it.
     function thirdPartyClaimsForbidden(address account) external view returns (bool) {
-        return _accounts[account] & _FORBIDDEN != 0;
+        return _accounts[account].word >= _FORBIDDEN;
     }
 
     /// @notice The root that was put in force for `epoch`; all zero if none was.
@@ -318,49 +368,64 @@ contract RewardsDistributor is IRewardsDistributor, EIP712, NoncesKeyed {
         if (sum != total) revert InconsistentTotals();
     }
 
-    function _pay(
-        address account,
-        address recipient,
-        uint256 cumulative,
-        bytes32 expectedRoot,
-        bytes32[] calldata proof,
-        bool byThirdParty
-    ) private returns (uint256 amount) {
-        bytes32 root = activeRoot;
-        if (root != expectedRoot || root == 0) revert RootMismatch(root);
-        if (StandardMerkle.root(StandardMerkle.leaf(account, cumulative), proof) != root) {
-            revert InvalidProof();
+    /// @dev Pays the account, whoever calls.
+    function _pay(address account, uint256 cumulative, bytes32 expectedRoot, bytes32[] calldata proof)
+        private
+        returns (uint256 amount)
+    {
+        _checkProof(account, cumulative, expectedRoot, proof);
+        amount = _payEntry(account, cumulative);
+        if (amount == 0) {
+            if (cumulative > claimed(account)) revert ThirdPartyClaimsForbidden(account);
+            revert NothingToClaim(account);
         }
-        uint256 word = _accounts[account];
-        if (byThirdParty && word & _FORBIDDEN != 0) revert ThirdPartyClaimsForbidden(account);
-        amount = _count(account, word, cumulative);
-        if (amount == 0) revert NothingToClaim(account);
-        emit Claimed(account, recipient, amount, cumulative);
-        _transfer(recipient, amount);
     }
 
     function _payEntry(address account, uint256 cumulative) private returns (uint256 amount) {
-        uint256 word = _accounts[account];
-        if (word & _FORBIDDEN != 0 && msg.sender != account) return 0;
-        amount = _count(account, word, cumulative);
+        Account storage own = _accounts[account];
+        uint256 word = own.word;
+        if (word >= _FORBIDDEN && msg.sender != account) return 0;
+        amount = _count(own, word, cumulative);
         if (amount == 0) return 0;
-        emit Claimed(account, account, amount, cumulative);
+        _emitClaimed(account, amount, cumulative);
         _transfer(account, amount);
     }
 
+    /// @dev `emit Claimed`, which takes memory that two words of scratch space save.
+    function _emitClaimed(address account, uint256 amount, uint256 cumulative) private {
+        bytes32 topic = Claimed.selector;
+        assembly ("memory-safe") {
+            mstore(0x00, amount)
+            mstore(0x20, cumulative)
+            log2(0x00, 0x40, topic, account)
+        }
+    }
+
     function _expire(address account, uint256 cumulative, address treasury) private returns (uint256 amount) {
-        amount = _count(account, _accounts[account], cumulative);
+        Account storage own = _accounts[account];
+        amount = _count(own, own.word, cumulative);
         if (amount > 0) emit Expired(account, treasury, amount, cumulative);
     }
 
     /// @dev The one place where `claimed` changes: up to `cumulative`, and never down.
-    function _count(address account, uint256 word, uint256 cumulative) private returns (uint256 amount) {
+    function _count(Account storage own, uint256 word, uint256 cumulative) private returns (uint256 amount) {
         uint256 before = word & ~_FORBIDDEN;
         if (cumulative <= before) return 0;
         if (cumulative >= _FORBIDDEN) revert InvalidProof();
         unchecked {
             amount = cumulative - before;
-            _accounts[account] = word + amount;
+            own.word = word + amount;
+        }
+    }
+
+    function _checkProof(address account, uint256 cumulative, bytes32 expectedRoot, bytes32[] calldata proof)
+        private
+        view
+    {
+        bytes32 root = activeRoot;
+        if (root != expectedRoot || root == 0) revert RootMismatch(root);
+        if (StandardMerkle.root(StandardMerkle.leaf(account, cumulative), proof) != root) {
+            revert InvalidProof();
         }
     }
 

@@ -11,7 +11,8 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from chain.abi import contract, revert_reason
-from chain.deploy import DeploymentParameters, GenesisDocument, deploy
+from chain.deploy import deploy
+from chain.parameters import DeploymentParameters, GenesisDocument
 from chain.rpc import Receipt, Reverted, Rpc
 from config import embedded
 

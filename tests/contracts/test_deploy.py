@@ -1,5 +1,6 @@
 """The deployment: whole, repeatable, and nobody is left with a power that voters did not give."""
 
+import hashlib
 import json
 from itertools import chain as joined
 from pathlib import Path
@@ -8,15 +9,9 @@ import pytest
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from chain.abi import contract
-from chain.deploy import (
-    ORDER,
-    DeploymentError,
-    DeploymentParameters,
-    created,
-    deploy,
-    verify_roles,
-)
+from chain.abi import ABI_DIR, contract
+from chain.deploy import ORDER, created, deploy, verify_roles
+from chain.parameters import DeploymentError, DeploymentParameters
 from chain.rpc import ChainUnavailable, Rpc
 from config import embedded
 from tests.contracts.conftest import ETHER, POLICY, VERIFIER, Stage, parameters
@@ -172,3 +167,24 @@ def test_terms_run_from_the_deployment(stage: Stage):
     voters = list(joined((2, 3), (4, 5, 6)))
     timelock = stage.address("TimelockController")
     assert [stage.read("Handover", "holder", each) for each in voters] == [timelock] * 5
+
+
+def test_the_manifest_names_the_sources_and_the_arguments(stage: Stage):
+    for name, entry in stage.manifest["contracts"].items():
+        artifact = json.loads((ABI_DIR / f"{name}.json").read_text())
+        assert entry["source_hash"] == artifact["sourceHash"]
+        source = ABI_DIR.parent / artifact["sourceName"]
+        if source.exists():
+            assert entry["source_hash"] == "0x" + hashlib.sha256(source.read_bytes()).hexdigest()
+        inputs = contract(name).constructor.parameters
+        assert len(entry["constructor_arguments"]) == len(inputs)
+
+
+def test_a_manifest_of_fewer_contracts_is_refused(stage: Stage, tmp_path: Path):
+    older = json.loads(json.dumps(stage.manifest))
+    del older["contracts"]["ActionCredits"]
+    path = tmp_path / "older.json"
+    path.write_text(json.dumps(older))
+    chosen = parameters(stage.publisher.address, stage.guardian.address)
+    with pytest.raises(DeploymentError, match="has no 'ActionCredits'"):
+        deploy(stage.rpc.url, stage.deployer.key, chosen, manifest_path=path)

@@ -14,15 +14,15 @@ interface Proof {
   proof: Hash[];
 }
 
-/** Send `claim` from the wallet of the account itself. */
+/** Send `claimOwn` from the wallet of the account itself. */
 export async function claimOwn(run: Run): Promise<void> {
   run.say("Fetching your proof…");
   const proof = await api<Proof>("GET", `epochs/${attribute(run.form, "epoch")}/proof`);
   await transact(run, "Claim", {
     contract: "RewardsDistributor",
     abi: distributorAbi as Abi,
-    functionName: "claim",
-    args: [site.address, BigInt(proof.cumulative_wei), proof.root, proof.proof],
+    functionName: "claimOwn",
+    args: [BigInt(proof.cumulative_wei), proof.root, proof.proof],
   });
 }
 

@@ -30,6 +30,8 @@ interface ILAMToken {
     error CapExceeded(uint256 mintedWei);
     /// @notice Only the holder in force of the reward policy.
     error NotPolicyHolder(address caller);
+    /// @notice Only the rewards distributor.
+    error NotDistributor(address caller);
     /// @notice A limit only falls, and only for epochs that have not begun.
     error InvalidEmissionLimit(uint64 fromEpoch, uint256 limitWei);
 
@@ -45,4 +47,8 @@ interface ILAMToken {
 
     /// @notice Lower the emission of every epoch from `fromEpoch` on (holder of the reward policy).
     function limitEmission(uint64 fromEpoch, uint192 limitWei) external;
+
+    /// @notice Delegate the votes of `account` to `delegatee` (the rewards distributor, for an account that
+    /// calls it itself): a claim and a delegation in one transaction need no second signature.
+    function delegateFor(address account, address delegatee) external;
 }

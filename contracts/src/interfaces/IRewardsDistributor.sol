@@ -63,8 +63,11 @@ interface IRewardsDistributor {
     event RootActivated(uint64 indexed epoch, bytes32 indexed root);
     /// @notice The root will never pay; the epoch can be submitted anew.
     event RootVetoed(uint64 indexed epoch, bytes32 indexed root, address by);
-    /// @notice `recipient` was paid `amount`; `account` has now claimed `cumulative` in all.
-    event Claimed(address indexed account, address indexed recipient, uint256 amount, uint256 cumulative);
+    /// @notice `account` was paid `amount`; it has now claimed `cumulative` in all.
+    event Claimed(address indexed account, uint256 amount, uint256 cumulative);
+    /// @notice `recipient` was paid `amount` by the signature of `account`, which has now claimed
+    /// `cumulative` in all.
+    event ClaimedTo(address indexed account, address indexed recipient, uint256 amount, uint256 cumulative);
     /// @notice Whether others may claim for `account`, to that account.
     event ThirdPartyClaimsSet(address indexed account, bool allowed);
     /// @notice No claim is paid until somebody resumes, which anyone may from `resumableAt` on.
@@ -76,6 +79,8 @@ interface IRewardsDistributor {
     /// @notice `amount` that `account` never claimed went to `treasury`; `cumulative` counts as claimed.
     event Expired(address indexed account, address indexed treasury, uint256 amount, uint256 cumulative);
 
+    /// @notice A window of no seconds would let a root be activated as it is submitted.
+    error InvalidVetoWindow();
     /// @notice Only the holder in force of the root publisher's capability.
     error NotPublisher(address caller);
     /// @notice Only the holder in force of the guardian's capability.
@@ -132,6 +137,14 @@ interface IRewardsDistributor {
     /// @notice Refuse the waiting root of `epoch` inside the veto window (guardian).
     function veto(uint64 epoch) external;
 
+    /// @notice Pay the caller what it has earned and not claimed.
+    /// @param cumulative LAM wei of the caller's leaf, everything since the first epoch.
+    /// @param expectedRoot The root that the proof was made for.
+    /// @return amount LAM wei paid.
+    function claimOwn(uint256 cumulative, bytes32 expectedRoot, bytes32[] calldata proof)
+        external
+        returns (uint256 amount);
+
     /// @notice Pay `account` what it has earned and not claimed: anyone, unless the account forbids it.
     /// @param cumulative LAM wei of the account's leaf, everything since the first epoch.
     /// @param expectedRoot The root that the proof was made for.
@@ -164,6 +177,15 @@ interface IRewardsDistributor {
         bytes32 expectedRoot,
         bytes32[] calldata proof,
         Delegation calldata delegation
+    ) external returns (uint256 amount);
+
+    /// @notice Pay the caller what it has earned and not claimed, and delegate its votes to `delegatee`.
+    /// Nothing left to claim is no error.
+    function claimAndDelegateTo(
+        uint256 cumulative,
+        bytes32 expectedRoot,
+        bytes32[] calldata proof,
+        address delegatee
     ) external returns (uint256 amount);
 
     /// @notice Pay neighbouring leaves of the tree by one proof (anyone). Leaves with nothing left and

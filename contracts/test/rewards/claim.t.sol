@@ -59,7 +59,7 @@ contract ClaimTest is Deployed {
         _fill(5, 3);
         _publishEntries(2);
         vm.expectEmit(true, true, true, true, address(distributor));
-        emit I.Claimed(entries[i].account, entries[i].account, (i + 1) * 2 ether, (i + 1) * 3 ether);
+        emit I.Claimed(entries[i].account, (i + 1) * 2 ether, (i + 1) * 3 ether);
         vm.prank(entries[i].account);
         vm.assertEq(_claimAs(i), (i + 1) * 2 ether);
         vm.assertEq(token.balanceOf(entries[i].account), entries[i].cumulative);
@@ -108,5 +108,81 @@ contract ClaimTest is Deployed {
     function _claimAs(uint256 i) private returns (uint256) {
         bytes32[] memory proof = Tree.proof(entries, i);
         return distributor.claim(entries[i].account, entries[i].cumulative, Tree.root(entries), proof);
+    }
+}
+
+contract ClaimOwnTest is Deployed {
+    bytes32 internal root;
+
+    function setUp() public override {
+        super.setUp();
+        _fill(5, 1);
+        root = _publishEntries(1);
+    }
+
+    function _own(uint256 i, bytes32 expected) private returns (uint256) {
+        bytes32[] memory proof = Tree.proof(entries, i);
+        vm.prank(entries[i].account);
+        return distributor.claimOwn(entries[i].cumulative, expected, proof);
+    }
+
+    function test_RevertWhen_NoRootIsActive() external {
+        vm.prank(guardian);
+        distributor.pause();
+        bytes32[] memory proof = Tree.proof(entries, 0);
+        uint256 cumulative = entries[0].cumulative;
+        vm.expectRevert(abi.encodeWithSelector(I.RootMismatch.selector, bytes32(0)));
+        vm.prank(entries[0].account);
+        distributor.claimOwn(cumulative, 0, proof);
+    }
+
+    function testFuzz_RevertWhen_TheExpectedRootIsNotTheActiveOne(bytes32 expected) external {
+        vm.assume(expected != root);
+        bytes32[] memory proof = Tree.proof(entries, 0);
+        uint256 cumulative = entries[0].cumulative;
+        vm.expectRevert(abi.encodeWithSelector(I.RootMismatch.selector, root));
+        vm.prank(entries[0].account);
+        distributor.claimOwn(cumulative, expected, proof);
+    }
+
+    function testFuzz_RevertWhen_TheProofIsOfAnotherAccount(address thief) external {
+        vm.assume(thief != entries[0].account);
+        bytes32[] memory proof = Tree.proof(entries, 0);
+        uint256 cumulative = entries[0].cumulative;
+        vm.expectRevert(I.InvalidProof.selector);
+        vm.prank(thief);
+        distributor.claimOwn(cumulative, root, proof);
+    }
+
+    function test_RevertWhen_EverythingWasClaimed() external {
+        _own(0, root);
+        bytes32[] memory proof = Tree.proof(entries, 0);
+        uint256 cumulative = entries[0].cumulative;
+        vm.expectRevert(abi.encodeWithSelector(I.NothingToClaim.selector, entries[0].account));
+        vm.prank(entries[0].account);
+        distributor.claimOwn(cumulative, root, proof);
+    }
+
+    function testFuzz_ItPaysTheDifferenceToWhatWasClaimedBefore(uint8 which) external {
+        uint256 i = which % entries.length;
+        vm.assertEq(_own(i, root), (i + 1) * 1 ether);
+        _fill(5, 3);
+        bytes32 next = _publishEntries(2);
+        bytes32[] memory proof = Tree.proof(entries, i);
+        uint256 cumulative = entries[i].cumulative;
+        vm.expectEmit(true, true, true, true, address(distributor));
+        emit I.Claimed(entries[i].account, (i + 1) * 2 ether, (i + 1) * 3 ether);
+        vm.prank(entries[i].account);
+        vm.assertEq(distributor.claimOwn(cumulative, next, proof), (i + 1) * 2 ether);
+        vm.assertEq(token.balanceOf(entries[i].account), cumulative);
+        vm.assertEq(distributor.claimed(entries[i].account), cumulative);
+    }
+
+    function test_AnAccountThatForbidsThirdPartiesClaimsForItself() external {
+        vm.prank(entries[1].account);
+        distributor.setThirdPartyClaims(false);
+        vm.assertEq(_own(1, root), entries[1].cumulative);
+        vm.assertTrue(distributor.thirdPartyClaimsForbidden(entries[1].account));
+        vm.assertEq(distributor.claimed(entries[1].account), entries[1].cumulative);
     }
 }

@@ -72,3 +72,45 @@ contract ClaimAndDelegateTest is Signing {
         vm.assertEq(token.getVotes(DELEGATE), entries[0].cumulative);
     }
 }
+
+contract ClaimAndDelegateToTest is Signing {
+    address internal constant DELEGATE = address(0xDE1E);
+
+    function setUp() public override {
+        super.setUp();
+        _fill(4, 1);
+        _publishEntries(1);
+    }
+
+    function _send(address who, uint256 i, bytes memory error) private returns (uint256) {
+        uint256 cumulative = entries[i].cumulative;
+        bytes32[] memory proof = Tree.proof(entries, i);
+        bytes32 root = Tree.root(entries);
+        if (error.length > 0) vm.expectRevert(error);
+        vm.prank(who);
+        return distributor.claimAndDelegateTo(cumulative, root, proof, DELEGATE);
+    }
+
+    function test_RevertWhen_TheLeafIsNotTheCallers() external {
+        _send(stranger, 0, abi.encodeWithSelector(I.InvalidProof.selector));
+        vm.assertEq(token.delegates(stranger), address(0));
+        vm.assertEq(token.delegates(entries[0].account), address(0));
+    }
+
+    function test_ItDelegatesWhenEverythingWasClaimed() external {
+        _claim(0);
+        vm.assertEq(_send(entries[0].account, 0, ""), 0);
+        vm.assertEq(token.getVotes(DELEGATE), entries[0].cumulative);
+    }
+
+    function test_ItPaysAndDelegates() external {
+        vm.prank(entries[1].account);
+        distributor.setThirdPartyClaims(false);
+        vm.expectEmit(true, true, true, true, address(distributor));
+        emit I.Claimed(entries[1].account, entries[1].cumulative, entries[1].cumulative);
+        vm.assertEq(_send(entries[1].account, 1, ""), entries[1].cumulative);
+        vm.assertEq(token.balanceOf(entries[1].account), entries[1].cumulative);
+        vm.assertEq(token.delegates(entries[1].account), DELEGATE);
+        vm.assertEq(token.getVotes(DELEGATE), entries[1].cumulative);
+    }
+}

@@ -84,7 +84,7 @@ contract ClaimToTest is Signing {
         ClaimMessage memory m = _message(1);
         bytes memory signature = _signClaim(_key(1), m);
         vm.expectEmit(true, true, true, true, address(distributor));
-        emit I.Claimed(m.account, RECIPIENT, m.cumulative, m.cumulative);
+        emit I.ClaimedTo(m.account, RECIPIENT, m.cumulative, m.cumulative);
         _send(1, m, signature, "");
         vm.assertEq(token.balanceOf(RECIPIENT), m.cumulative);
         vm.assertEq(token.balanceOf(m.account), 0);

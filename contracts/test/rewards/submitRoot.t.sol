@@ -130,4 +130,16 @@ contract SubmitRootTest is Deployed {
         vault.fund(source, amount);
         vm.stopPrank();
     }
+
+    function make(uint64 vetoSeconds) external returns (address) {
+        return _create(
+            "RewardsDistributor", abi.encode(token, vault, registry, handover, vetoSeconds, EXPIRY_SECONDS)
+        );
+    }
+
+    function test_RevertWhen_TheVetoWindowHasNoSeconds() external {
+        vm.expectRevert(I.InvalidVetoWindow.selector);
+        this.make(0);
+        this.make(1);
+    }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
+import {ActionCredits} from "../../src/ActionCredits.sol";
 import {Handover} from "../../src/Handover.sol";
 import {LAMGovernor, GovernorParameters} from "../../src/LAMGovernor.sol";
 import {LAMToken} from "../../src/LAMToken.sol";
@@ -33,6 +34,9 @@ abstract contract Deployed {
     uint48 internal constant OBJECTIONS = 1 days;
     uint48 internal constant GRACE = 14 days;
     uint256 internal constant TIMELOCK_DELAY = 2 days;
+    uint64 internal constant SETTLEMENT_SECONDS = 1 days;
+    uint64 internal constant WITHDRAWAL_SECONDS = 10 days;
+    uint64 internal constant EXIT_SECONDS = 30 days;
 
     address internal publisher = address(0x9B);
     address internal guardian = address(0x6A);
@@ -45,6 +49,7 @@ abstract contract Deployed {
     LAMGovernor internal governor;
     RewardsVault internal vault;
     RewardsDistributor internal distributor;
+    ActionCredits internal credits;
 
     Entry[] internal entries;
 
@@ -64,12 +69,24 @@ abstract contract Deployed {
         Adoption memory verifier = Adoption(VERIFIER, "verifier", 0);
         registry = Registry(_create("Registry", abi.encode(handover, policy, verifier)));
         Allocation[] memory none = new Allocation[](0);
-        token = LAMToken(_create("LAMToken", abi.encode(vaultAt, handover, START, EPOCH_SECONDS, none)));
-        bytes memory arguments = abi.encode(token, timelock, handover, _governorParameters());
+        bytes memory arguments = abi.encode(vaultAt, distributorAt, handover, START, EPOCH_SECONDS, none);
+        token = LAMToken(_create("LAMToken", arguments));
+        arguments = abi.encode(token, timelock, handover, _governorParameters());
         governor = LAMGovernor(payable(_create("LAMGovernor", arguments)));
         vault = RewardsVault(_create("RewardsVault", abi.encode(token, distributorAt, handover)));
         arguments = abi.encode(token, vault, registry, handover, VETO_SECONDS, _expirySeconds());
         distributor = RewardsDistributor(_create("RewardsDistributor", arguments));
+        arguments = abi.encode(
+            token,
+            vault,
+            registry,
+            handover,
+            VETO_SECONDS,
+            SETTLEMENT_SECONDS,
+            WITHDRAWAL_SECONDS,
+            EXIT_SECONDS
+        );
+        credits = ActionCredits(_create("ActionCredits", arguments));
     }
 
     /// @dev By artifact and not by `new`, which would copy every contract's code into every test.

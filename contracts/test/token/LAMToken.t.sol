@@ -126,16 +126,17 @@ contract LAMTokenTest is Deployed {
         Allocation[] memory allocations = new Allocation[](2);
         allocations[0] = Allocation(stranger, room - 1);
         allocations[1] = Allocation(publisher, 1);
-        LAMToken full = new LAMToken(address(vault), handover, START, EPOCH_SECONDS, allocations);
+        LAMToken full =
+            new LAMToken(address(vault), address(distributor), handover, START, EPOCH_SECONDS, allocations);
         vm.assertEq(full.balanceOf(stranger), room - 1);
         allocations[1].amountWei = 2 + uint256(excess);
         vm.expectRevert();
-        new LAMToken(address(vault), handover, START, EPOCH_SECONDS, allocations);
+        new LAMToken(address(vault), address(distributor), handover, START, EPOCH_SECONDS, allocations);
     }
 
     function test_RevertWhen_EpochsHaveNoLength() external {
         vm.expectRevert(abi.encodeWithSelector(ILAMToken.InvalidEpoch.selector, uint64(0)));
-        new LAMToken(address(vault), handover, START, 0, new Allocation[](0));
+        new LAMToken(address(vault), address(distributor), handover, START, 0, new Allocation[](0));
     }
 
     function test_VotesAreCountedByUnixTime() external view {
@@ -143,5 +144,19 @@ contract LAMTokenTest is Deployed {
         vm.assertEq(token.clock(), START);
         vm.assertEq(governor.CLOCK_MODE(), token.CLOCK_MODE());
         vm.assertEq(governor.clock(), START);
+    }
+
+    function testFuzz_RevertWhen_AnybodyElseDelegatesForAnAccount(address caller) external {
+        vm.assume(caller != address(distributor));
+        vm.expectRevert(abi.encodeWithSelector(ILAMToken.NotDistributor.selector, caller));
+        vm.prank(caller);
+        token.delegateFor(stranger, caller);
+    }
+
+    function test_TheDistributorDelegatesForAnAccount() external {
+        vm.assertEq(token.DISTRIBUTOR(), address(distributor));
+        vm.prank(address(distributor));
+        token.delegateFor(stranger, publisher);
+        vm.assertEq(token.delegates(stranger), publisher);
     }
 }
