@@ -170,8 +170,8 @@ class Pairing(models.Model):
 
 
 def new_invite_code() -> str:
-    """A code that can't be guessed: 96 random bits."""
-    return secrets.token_urlsafe(12)
+    """A code that can't be guessed: 96 random bits, and never what a shell takes for an option."""
+    return secrets.token_hex(12)
 
 
 class Invite(models.Model):
