@@ -13,6 +13,8 @@ TASKS = ("click-button", "click-link", "click-tab", "click-checkboxes", "enter-t
 PAGE_WIDTH = 160
 CLOCK_MS = 25
 """Page and extension read their clocks at different moments of an event."""
+ATTEMPTS = 3
+"""A machine that stalls between the two readings says nothing about them; then it is done again."""
 
 
 def masked(text: str) -> str:
@@ -50,7 +52,6 @@ def assert_same_step(ours, theirs, mine, others) -> None:
     )
     seen = {place(element) for element in mine.observations[ours.observation].elements}
     assert {place(e) for e in others.observations[theirs.observation].elements} <= seen
-    assert abs((ours.until - ours.at) - (theirs.until - theirs.at)) <= CLOCK_MS
     if ours.action == "click":
         assert max(abs(a - b) for a, b in zip(ours.point, theirs.point, strict=True)) <= 1
         assert len(ours.presses) == len(theirs.presses)
@@ -59,24 +60,39 @@ def assert_same_step(ours, theirs, mine, others) -> None:
         assert [key.kind for key in ours.keys] == [key.kind for key in theirs.keys]
 
 
+def clocks_apart(mine, others) -> int:
+    """Milliseconds by which starts, from the first, and durations differ at most."""
+    first, other = mine.steps[0].at, others.steps[0].at
+    pairs = list(zip(mine.steps, others.steps, strict=True))
+    return max(
+        *(abs((ours.at - first) - (theirs.at - other)) for ours, theirs in pairs),
+        *(abs((ours.until - ours.at) - (theirs.until - theirs.at)) for ours, theirs in pairs),
+    )
+
+
+def record_both(task, extended, site):
+    """One doing of a task, as the extension and as the page's own recorder tell it."""
+    page = extended.context.new_page()
+    before = record.record(page, task, Random(7), site=site)
+    extended.start(task, before["utterance"])
+    made = record.record(page, task, Random(7), site=site)
+    return extended.stop(), convert(made, task=task, name=f"{task}_alike_d1")
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_recorded_and_imported_come_out_alike(task, extended, tasks_site):
     extended.agree()
-    page = extended.context.new_page()
-    before = record.record(page, task, Random(7), site=tasks_site.url)
-    extended.start(task, before["utterance"])
-    made = record.record(page, task, Random(7), site=tasks_site.url)
-    mine = extended.stop()
-    others = convert(made, task=task, name=f"{task}_alike_d1")
+    for _ in range(ATTEMPTS):
+        mine, others = record_both(task, extended, tasks_site.url)
+        if clocks_apart(mine, others) <= CLOCK_MS:
+            break
     assert mine.source is Source.EXTENSION
     assert mine.task.name == others.task.name
     assert same_words(mine.task.instruction, others.task.instruction)
     assert [step.action for step in mine.steps] == [step.action for step in others.steps]
     for ours, theirs in zip(mine.steps, others.steps, strict=True):
         assert_same_step(ours, theirs, mine, others)
-    for ours, theirs in zip(mine.steps[1:], others.steps[1:], strict=True):
-        gaps = ours.at - mine.steps[0].at, theirs.at - others.steps[0].at
-        assert abs(gaps[0] - gaps[1]) <= CLOCK_MS
+    assert clocks_apart(mine, others) <= CLOCK_MS
     assert all(step.trusted for step in mine.steps)
     assert any(step.pointer for step in mine.steps)
     assert mine.outcome is not None
