@@ -7,15 +7,15 @@ Governor with the same extensions. Writes bench/results/gas.json.
 """
 
 import functools
-import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
+from bench import report
 from bench.gas_stage import POLICY, Stage, Tree, account, stage, stranger, uniswap_leaf
+from bench.report import Figure, figure
 from chain.deploy import created
 
 LEAVES = 65_536
@@ -24,9 +24,21 @@ ETHER_WEI = 10**18
 PEOPLE = 12
 DELEGATE = 10
 FOR = 1
-RESULTS = Path(__file__).parent / "results" / "gas.json"
+
+# What a verb may cost at most, by table and verb.
+TARGETS = {
+    ("rewards, ERC20", "claimOwn first"): 92_000,
+    ("rewards, ERC20", "claimOwn later"): 58_100,
+    ("rewards, ERC20", "claimMany first"): 51_000,
+    ("rewards, ERC20", "claimMany later"): 17_000,
+    ("rewards, LAM", "claimAndDelegate to oneself"): 167_500,
+    ("rewards, LAM", "claimAndDelegateTo oneself"): 167_500,
+}
+# What votes may cost more than OpenZeppelin's.
+VOTE_MARGIN = 1_500
 
 Figures = dict[str, int]
+Tables = dict[str, Figures]
 Values = list[tuple[str, int]]
 
 
@@ -200,7 +212,7 @@ def votes(on: Stage, people: Sequence[LocalAccount], name: str) -> Figures:
     return results
 
 
-def governors(on: Stage, people: Sequence[LocalAccount]) -> dict[str, Figures]:
+def governors(on: Stage, people: Sequence[LocalAccount]) -> Tables:
     """LAMGovernor and OpenZeppelin's with the same extensions and settings, on the same token."""
     on.create(
         "PlainGovernor",
@@ -220,7 +232,7 @@ def governors(on: Stage, people: Sequence[LocalAccount]) -> dict[str, Figures]:
     }
 
 
-def measure(on: Stage, people: Sequence[LocalAccount]) -> dict[str, Figures]:
+def measure(on: Stage, people: Sequence[LocalAccount]) -> Tables:
     """All tables."""
     for epoch in (1, 2):
         on.send(on.founder, "LAMToken", "mintEmission", epoch)
@@ -233,17 +245,33 @@ def measure(on: Stage, people: Sequence[LocalAccount]) -> dict[str, Figures]:
     }
 
 
+def compared(tables: Tables) -> Iterator[Figure]:
+    """Every verb's gas with its target; claims beside Uniswap's, votes beside OpenZeppelin's."""
+    for table, verbs in tables.items():
+        for verb, gas in verbs.items():
+            peer, value = _peer(tables, table, verb)
+            most = TARGETS.get((table, verb))
+            if table == "LAMGovernor" and verb.startswith("castVote"):
+                most = tables["PlainGovernor"][verb] + VOTE_MARGIN
+            yield figure(f"{table}: {verb}", gas, "gas", at_most=most, peer=peer, peer_value=value)
+
+
+def _peer(tables: Tables, table: str, verb: str) -> tuple[str | None, int | None]:
+    if table == "LAMGovernor":
+        return "OpenZeppelin with the same extensions", tables["PlainGovernor"][verb]
+    when = verb.removeprefix("claimOwn ")
+    if table == "rewards, ERC20" and when in ("first", "later"):
+        return "Uniswap", tables["Uniswap"][f"claim {when}"]
+    return None, None
+
+
 def main() -> None:
     """Measure, write and print."""
     people = [account(i) for i in range(1, PEOPLE + 1)]
+    made_on = report.environment(("web3",))
     with stage(people) as on:
-        results = measure(on, people)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    for table, figures in results.items():
-        print(table)
-        for verb, gas in figures.items():
-            print(f"  {verb:32}{gas:>10,}")
+        tables = measure(on, people)
+    report.write("gas", command="make bench-gas", made_on=made_on, figures=list(compared(tables)))
 
 
 if __name__ == "__main__":

@@ -9,19 +9,17 @@ Starts a PostgreSQL (durable) and an anvil of its own and writes bench/results/g
 
 import argparse
 import json
-import os
-import platform
 import secrets
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import django
 from coincurve import PrivateKey
 from eth_utils.address import to_checksum_address
 
+from bench import report
+from bench.database import database
+from bench.report import Figure, figure
 from chain.abi import contract
 from chain.rpc import RawLog, Rpc, parse_log
 from config import embedded, environment
@@ -29,11 +27,8 @@ from governance.ballots import Ballot, Rules, digest, keccak, latest, signed_by_
 from governance.counting import Method, count
 from governance.tally import tally
 
-RESULTS = Path(__file__).with_name("results") / "governance.json"
 TOKEN = "0x" + "11" * 20
 LOGS_PER_BLOCK = 50
-
-Figures = dict[str, Any]
 
 
 def answers(events: int, first: int, hashes: list[str]) -> bytes:
@@ -55,7 +50,7 @@ def answers(events: int, first: int, hashes: list[str]) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": 1, "result": logs}).encode()
 
 
-def events(total: int) -> Figures:
+def events(total: int) -> list[Figure]:
     """Parse, decode and store, in windows of 5,000 events and one transaction each."""
     from django.db import transaction
 
@@ -84,16 +79,14 @@ def events(total: int) -> Figures:
         seconds["parse"] += parsed - started
         seconds["decode"] += decoded - parsed
         seconds["store"] += stored - decoded
-    whole = sum(seconds.values())
-    return {
-        "events": total,
-        "events_per_second": round(total / whole),
-        **{f"{name}_per_second": round(total / spent) for name, spent in seconds.items()},
-        "target_events_per_second": 10_000,
-    }
+    named = {"parse, decode and store": sum(seconds.values()), **seconds}
+    return [
+        figure(name, total / spent, "events/s", at_least=None if name in seconds else 10_000)
+        for name, spent in named.items()
+    ]
 
 
-def anvil(folder: Path, total: int) -> Figures:
+def anvil(folder: Path, total: int) -> Figure:
     """`chain.sync` from a real node, beside the bare calls for the same logs."""
     from django.conf import settings
 
@@ -125,13 +118,15 @@ def anvil(folder: Path, total: int) -> Figures:
         ours = time.perf_counter() - started
     finally:
         node.stop()
-    return {
-        "logs": len(raw),
-        "stored": stored,
-        "bare_get_logs_per_second": round(len(raw) / bare),
-        "followed_per_second": round(stored / ours),
-        "ratio": round(bare / ours, 3),
-    }
+    if stored != len(raw):
+        raise SystemExit(f"{len(raw)} logs were there and {stored} were stored")
+    return figure(
+        "followed from a node",
+        stored / ours,
+        "logs/s",
+        peer="bare eth_getLogs, not parsed",
+        peer_value=len(raw) / bare,
+    )
 
 
 def _busy_contract(url: str, total: int) -> str:
@@ -149,7 +144,7 @@ def _busy_contract(url: str, total: int) -> str:
     return address
 
 
-def ballots(total: int) -> Figures:
+def ballots(total: int) -> Figure:
     """Verify and count signed ballots, single-threaded; keys are made beforehand."""
     rules = Rules(1, TOKEN, TOKEN, "Which?", "", ("a", "b", "c"), Method.RANKED, 1, 10**6, 1)
     signed: list[Ballot] = []
@@ -168,17 +163,18 @@ def ballots(total: int) -> Figures:
     spent = time.perf_counter() - started
     if outcome.power_wei != sum(powers.values()):
         raise SystemExit("the tally is not exact")
-    return {"ballots": total, "verify_and_tally_seconds": round(spent, 2), "target_seconds": 60}
+    return figure(f"{total:,} ballots verified and tallied", spent, "s", at_most=60)
 
 
-def powers(total: int) -> Figures:
+def powers(total: int) -> Figure:
     """The tally of many random powers, against plain sums."""
     wei = [secrets.randbits(200) for _ in range(total)]
     started = time.perf_counter()
     outcome = count(Method.SINGLE, 2, (((n & 1,), each) for n, each in enumerate(wei)))
     spent = time.perf_counter() - started
-    exact = outcome.totals_wei == (sum(wei[::2]), sum(wei[1::2]))
-    return {"powers": total, "tally_seconds": round(spent, 2), "exact": exact}
+    if outcome.totals_wei != (sum(wei[::2]), sum(wei[1::2])):
+        raise SystemExit("the tally is not exact")
+    return figure(f"{total:,} powers tallied exactly", spent, "s")
 
 
 def main() -> None:
@@ -189,41 +185,21 @@ def main() -> None:
     parser.add_argument("--ballots", type=int, default=100_000)
     parser.add_argument("--powers", type=int, default=1_000_000)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-gov-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        postgres = embedded.Postgres(folder / "postgres", embedded.free_port())
-        postgres.start()
-        try:
-            measure(given, folder, postgres)
-        finally:
-            postgres.stop()
+    with database("governance") as (folder, _):
+        measure(given, folder)
 
 
-def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres) -> None:
-    """All figures, into RESULTS."""
-    os.environ |= {
-        "LAM_DATA_DIR": str(folder / "data"),
-        "DATABASE_URL": postgres.url(),
-        "DATABASE_OWNER_URL": postgres.url(embedded.OWNER_ROLE),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "LAM_LOG_LEVEL": "WARNING",
-    }
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", database="owner", verbosity=0)
-    figures = {
-        "command": " ".join(["python -m bench.governance", *sys.argv[1:]]),
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "load_before": round(os.getloadavg()[0], 1),
-        "events": events(given.events),
-        "anvil": anvil(folder / "anvil", given.logs),
-        "ballots": ballots(given.ballots),
-        "powers": powers(given.powers),
-    }
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
+def measure(given: argparse.Namespace, folder: Path) -> None:
+    """All figures, into bench/results."""
+    made_on = report.environment(("coincurve", "psycopg"))
+    stored, followed = events(given.events), anvil(folder / "anvil", given.logs)
+    voted, counted = ballots(given.ballots), powers(given.powers)
+    report.write(
+        "governance",
+        command=" ".join(["make bench-governance #", *sys.argv[1:]]).removesuffix(" #"),
+        made_on=made_on,
+        figures=[*stored, followed, voted, counted],
+    )
 
 
 if __name__ == "__main__":

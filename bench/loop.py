@@ -8,7 +8,6 @@ mean something; the load before is noted.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = Path(__file__).with_name("results") / "loop.json"
+from bench import report
+from bench.report import ROOT, Figure, figure
+
 LOOP_SECONDS = 180
 # From a clone with its dependencies installed; those are the network's to time.
 WHOLE_SECONDS = 600
@@ -36,30 +36,20 @@ def run(recordings: Path, arguments: list[str]) -> tuple[dict[str, Any], float]:
         return json.loads(out.read_text()), time.monotonic() - started
 
 
-def figures(summary: dict[str, Any], whole_seconds: float) -> dict[str, Any]:
+def figures(summary: dict[str, Any], whole_seconds: float) -> list[Figure]:
     """What is kept of a run."""
-    seconds = summary["seconds"]
-    sent = summary["recordings_imported"]
-    return {
-        "recordings": sent + sum(summary["recordings_refused"].values()),
-        "imported": sent,
-        "verified": summary["verified"],
-        "differences": len(summary["reconciliation_differences"]),
-        "seconds": {name: value for name, value in seconds.items() if name != "total"},
-        "workflows_per_second": round(sent / (seconds["import"] + seconds["second epoch"]), 1),
-        "loop": {"seconds": seconds["total"], "target": LOOP_SECONDS},
-        "set_up_and_loop": {"seconds": round(whole_seconds, 1), "target": WHOLE_SECONDS},
-    }
-
-
-def show(found: dict[str, Any]) -> None:
-    """A table for people."""
-    for name, value in found["seconds"].items():
-        print(f"{name:<16}{value:>8.1f} s")
-    for name in ("loop", "set_up_and_loop"):
-        row = found[name]
-        print(f"{name.replace('_', ' '):<16}{row['seconds']:>8.1f} s   target {row['target']} s")
-    print(f"{found['workflows_per_second']} workflows/s, {found['differences']} differences")
+    seconds, sent = summary["seconds"], summary["recordings_imported"]
+    rate = sent / (seconds["import"] + seconds["second epoch"])
+    differences = len(summary["reconciliation_differences"])
+    return [
+        figure("recordings imported", sent, "recordings"),
+        figure("verified", summary["verified"], "recordings"),
+        figure("differences of ledger, bundle and chain", differences, "differences", at_most=0),
+        *(figure(name, value, "s") for name, value in seconds.items() if name != "total"),
+        figure("imported and judged", rate, "workflows/s"),
+        figure("loop", seconds["total"], "s", at_most=LOOP_SECONDS),
+        figure("set-up and loop", whole_seconds, "s", at_most=WHOLE_SECONDS),
+    ]
 
 
 def main() -> int:
@@ -67,17 +57,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.loop", description=__doc__)
     parser.add_argument("recordings", type=Path, help="a folder BATCH/TASK/NAME.json.gz")
     given, rest = parser.parse_known_args()
-    load = os.getloadavg()[0]
+    made_on = report.environment()
     summary, whole = run(given.recordings.resolve(), rest)
-    found = {
-        "command": "make bench-loop RECORDINGS=PATH",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "load_before": round(load, 1),
-        **figures(summary, whole),
-    }
-    show(found)
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    return 1 if found["differences"] else 0
+    report.write(
+        "loop",
+        command="make bench-loop RECORDINGS=PATH",
+        made_on=made_on,
+        figures=figures(summary, whole),
+    )
+    return 1 if summary["reconciliation_differences"] else 0
 
 
 if __name__ == "__main__":

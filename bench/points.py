@@ -6,28 +6,22 @@ are what counts; the bare inserts go into tables of the same columns and indexes
 
 import argparse
 import json
-import os
-import platform
 import secrets
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import django
 import numpy as np
 import psycopg
 
-from bench import points_close
+from bench import points_close, report
+from bench.database import database
+from bench.report import ROOT, Figure, figure
 from config import embedded
 from points.merkle import MerkleTree, Value, checksum_addresses
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = Path(__file__).with_name("results") / "points.json"
 WRITERS = 8
 PEER = """
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
@@ -39,16 +33,16 @@ const used = process.cpuUsage(start);
 console.log(JSON.stringify({ root: tree.root, seconds: (used.user + used.system) / 1e6 }));
 """
 
-Figures = dict[str, Any]
-
 
 def values_of(count: int) -> list[Value]:
     """Random leaves."""
-    addresses = checksum_addresses(np.frombuffer(os.urandom(20 * count), np.uint8).reshape(-1, 20))
+    addresses = checksum_addresses(
+        np.frombuffer(secrets.token_bytes(20 * count), np.uint8).reshape(-1, 20)
+    )
     return [Value(address, (n + 1) * 10**18) for n, address in enumerate(addresses)]
 
 
-def trees(leaves: int, peer_leaves: int) -> Figures:
+def trees(leaves: int, peer_leaves: int) -> list[Figure]:
     """CPU seconds of a tree, microseconds of a proof, and the npm package on fewer leaves."""
     MerkleTree.of(values_of(2))
     values = values_of(leaves)
@@ -74,14 +68,12 @@ def trees(leaves: int, peer_leaves: int) -> Figures:
     small = time.process_time() - start
     if ours.root != peer["root"]:
         raise SystemExit("the npm package has another root")
-    return {
-        "leaves": leaves,
-        "build_cpu_seconds": round(built, 2),
-        "proof_microseconds": round(proof * 1e6, 1),
-        "npm_leaves": peer_leaves,
-        "npm_cpu_seconds": round(peer["seconds"], 2),
-        "times_faster_than_npm": round(peer["seconds"] / small, 1),
-    }
+    faster = peer["seconds"] / small
+    return [
+        figure(f"tree of {leaves:,} leaves", built, "s CPU", at_most=3),
+        figure("proof from the array", proof * 1e6, "us", at_most=20),
+        figure(f"faster than npm, {peer_leaves:,} leaves", faster, "times", at_least=50),
+    ]
 
 
 BARE = """
@@ -120,7 +112,7 @@ def per_second(seconds: float, work: Callable[[int], None]) -> float:
     return sum(counts) / seconds
 
 
-def single(seconds: float, accounts: list[int]) -> Figures:
+def single(seconds: float, accounts: list[int]) -> list[Figure]:
     """Entries a second, one a transaction, against a bare insert of an entry and two lines."""
     from django.db import connection
 
@@ -148,12 +140,16 @@ def single(seconds: float, accounts: list[int]) -> Figures:
         )
 
     plain, ours = per_second(seconds, bare), per_second(seconds, posted)
-    return {
-        "writers": WRITERS,
-        "bare_inserts_per_second": round(plain),
-        "entries_per_second": round(ours),
-        "ratio": round(ours / plain, 2),
-    }
+    return [
+        figure(
+            f"one entry a transaction, {WRITERS} writers",
+            ours,
+            "entries/s",
+            peer="bare insert of the same rows",
+            peer_value=plain,
+        ),
+        figure("the same as a share of the bare insert", ours / plain, "", at_least=0.6),
+    ]
 
 
 COPIED = {
@@ -163,7 +159,7 @@ COPIED = {
 }
 
 
-def bulk(entries: int, accounts: list[int]) -> Figures:
+def bulk(entries: int, accounts: list[int]) -> list[Figure]:
     """Seconds of `post_many`, against COPY of the same rows into tables without triggers."""
     from django.db import connection, transaction
 
@@ -199,13 +195,10 @@ def bulk(entries: int, accounts: list[int]) -> Figures:
                 for at in range(0, len(rows), 1000):
                     copy.write(b"".join(rows[at : at + 1000]))
             copied += time.perf_counter() - start
-    return {
-        "entries": entries,
-        "lines": 2 * entries,
-        "post_many_seconds": round(ours, 2),
-        "copy_seconds": round(copied, 2),
-        "ratio": round(copied / ours, 2),
-    }
+    return [
+        figure(f"{entries:,} entries in bulk", ours, "s", peer="COPY", peer_value=copied),
+        figure("the rate as a share of COPY's", copied / ours, "", at_least=0.5),
+    ]
 
 
 def adopt_genesis() -> None:
@@ -246,31 +239,12 @@ def main() -> None:
     given = parser.parse_args()
     if given.full:
         given.accounts = [10_000, 100_000, 1_000_000]
-    with tempfile.TemporaryDirectory(prefix="bench-points-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        postgres = embedded.Postgres(folder / "postgres", embedded.free_port())
-        postgres.start()
-        try:
-            measure(given, folder, postgres)
-        finally:
-            postgres.stop()
+    with database("points") as (_, postgres):
+        measure(given, postgres)
 
 
-def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres) -> None:
-    """All figures, into RESULTS."""
-    os.environ |= {
-        "LAM_DATA_DIR": str(folder / "data"),
-        "DATABASE_URL": postgres.url(),
-        "DATABASE_OWNER_URL": postgres.url(embedded.OWNER_ROLE),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "LAM_LOG_LEVEL": "WARNING",
-        "DJANGO_ALLOWED_HOSTS": "testserver",
-    }
-    django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", database="owner", verbosity=0)
+def measure(given: argparse.Namespace, postgres: embedded.Postgres) -> None:
+    """All figures, into bench/results."""
     with psycopg.connect(postgres.url(embedded.OWNER_ROLE)) as connection:
         connection.execute(BARE.encode())
     adopt_genesis()
@@ -280,25 +254,21 @@ def measure(given: argparse.Namespace, folder: Path, postgres: embedded.Postgres
     epochs.open_next()
     users = [make_user().pk for _ in range(500)]
     accounts = list(ledger.personal_accounts(users).values())
-    figures: Figures = {
-        "command": " ".join(["python -m bench.points", *sys.argv[1:]]),
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "load_before": round(os.getloadavg()[0], 1),
-    }
-
-    def figure(name: str, found: Any) -> None:
-        figures[name] = found
-        print(f"{name}: {json.dumps(found)}", flush=True)
-
-    figure("trees", trees(given.leaves, given.npm_leaves))
-    figure("single", single(given.seconds, accounts))
-    figure("bulk", bulk(given.entries, accounts))
+    made_on = report.environment(("numba", "numpy", "psycopg"))
+    found = trees(given.leaves, given.npm_leaves)
+    found += single(given.seconds, accounts)
+    found += bulk(given.entries, accounts)
     epochs.close(1)
     owner = postgres.url(embedded.OWNER_ROLE)
     for count in given.accounts:
-        figure("close", [*figures.get("close", []), points_close.close(owner, count)])
-    figure("endpoints", points_close.endpoints())
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+        found += points_close.close(owner, count)
+    found += points_close.endpoints()
+    report.write(
+        "points",
+        command=" ".join(["python -m bench.points", *sys.argv[1:]]),
+        made_on=made_on,
+        figures=found,
+    )
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import psycopg
 
+from bench.report import Figure, figure
 from points.merkle import checksum_addresses
 
-Figures = dict[str, Any]
 LINES_PER_ACCOUNT = 20
 LINES_PER_ENTRY = 5
 REQUESTS = 200
@@ -92,7 +92,7 @@ def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def close(url: str, accounts: int) -> Figures:
+def close(url: str, accounts: int) -> list[Figure]:
     """Seconds and memory to close an epoch with its bundle, and to check the bundle."""
     from django.conf import settings
 
@@ -102,23 +102,26 @@ def close(url: str, accounts: int) -> Figures:
     populate(url, epoch=epoch.number, accounts=accounts)
     reset_peak()
     start, used = time.perf_counter(), time.process_time()
-    closed = epochs.close(epoch.number)
+    epochs.close(epoch.number)
     seconds, cpu, peak = time.perf_counter() - start, time.process_time() - used, peak_mib()
     start = time.perf_counter()
     found = verify.verify(Path(settings.BUNDLES_DIR) / f"epoch-{epoch.number}")
-    return {
-        "accounts": closed.accounts,
-        "lines": accounts * LINES_PER_ACCOUNT,
-        "close_seconds": round(seconds, 1),
-        "of_it_python_cpu_seconds": round(cpu, 1),
-        "microseconds_per_account": round(seconds / accounts * 1e6),
-        "peak_mib": peak,
-        "verify_seconds": round(time.perf_counter() - start, 1),
-        "mismatches": len(found),
-    }
+    if found:
+        raise SystemExit(f"the bundle of epoch {epoch.number} does not verify: {found}")
+    checked = time.perf_counter() - start
+    # The targets are those of a million accounts.
+    whole = accounts == 1_000_000
+    close_most, verify_most = (120, 60) if whole else (None, None)
+    what = f"{accounts:,} accounts, {accounts * LINES_PER_ACCOUNT:,} lines"
+    return [
+        figure(f"close and bundle of {what}", seconds, "s", at_most=close_most),
+        figure("its share of Python", cpu, "s CPU"),
+        figure("its peak memory, without PostgreSQL", peak, "MiB", at_most=2048),
+        figure("verify of the bundle", checked, "s", at_most=verify_most),
+    ]
 
 
-def endpoints() -> Figures:
+def endpoints() -> list[Figure]:
     """Milliseconds of the balance and of a proof, by the last epoch's people."""
     from accounts.models import Scope, User
     from accounts.tokens import issue
@@ -134,28 +137,27 @@ def endpoints() -> Figures:
     ]
     owned = iter(random.choices(tokens, k=REQUESTS))
     asked = iter(random.choices(addresses, k=REQUESTS))
-    return {
-        "leaves": leaves,
-        "balance": _milliseconds(
-            lambda client: client.get(
-                "/api/v1/points/balance", headers={"Authorization": f"Bearer {next(owned)}"}
-            )
+    requests = {
+        "balance": lambda client: client.get(
+            "/api/v1/points/balance", headers={"Authorization": f"Bearer {next(owned)}"}
         ),
-        "proof": _milliseconds(
-            lambda client: client.get(f"/api/v1/epochs/{number}/proof/{next(asked)}")
-        ),
+        "proof": lambda client: client.get(f"/api/v1/epochs/{number}/proof/{next(asked)}"),
     }
+    return [
+        each
+        for name, ask in requests.items()
+        for each in _milliseconds(f"{name} endpoint, {leaves:,} leaves", ask)
+    ]
 
 
-def _milliseconds(ask: Callable[[Any], Any]) -> Figures:
+def _milliseconds(name: str, ask: Callable[[Any], Any]) -> list[Figure]:
     from django.test import Client
 
     times = sorted(_times(ask, Client()))
-    return {
-        "requests": len(times),
-        "p50_ms": round(statistics.median(times), 2),
-        "p99_ms": round(times[len(times) * 99 // 100], 2),
-    }
+    return [
+        figure(f"{name}, p50", statistics.median(times), "ms", at_most=10),
+        figure(f"{name}, p99", times[len(times) * 99 // 100], "ms"),
+    ]
 
 
 def _times(ask: Callable[[Any], Any], client: Any) -> Iterator[float]:

@@ -8,7 +8,6 @@ bench/results/replay.json.
 import argparse
 import json
 import os
-import platform
 import subprocess
 import tempfile
 import time
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext
-from rich.console import Console
-from rich.table import Table
 
+from bench import report
 from bench.replay_pages import CHANGES, TASKS, TRAPS, Task, write_pages
+from bench.report import ROOT, Figure, figure
 from lam_core.act import allow
 from lam_core.act_types import Action, Goal
 from lam_core.browser import chromium_path, open_browser, open_context
@@ -31,12 +30,11 @@ from lam_core.record_once import PageSurface, Repeater, make, used, values_for
 from lam_core.references import pattern_of
 from lam_core.schema import SCHEMA_VERSION, Workflow, parse_workflow
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = Path(__file__).with_name("results") / "replay.json"
 PATIENCE_MS = 3_000
 """How long both wait for a target."""
 
 Document = dict[str, Any]
+TRAP = " (stopping is right, too)"
 
 # What the DevTools Recorder would note of an element: by accessible name where that is unique, by
 # CSS, by XPath, through shadow roots, by text where that is unique.
@@ -232,18 +230,20 @@ def _by_change(counts: Counter[tuple[str, str]], changes: tuple[str, ...]) -> Do
     return {change: {each: counts[change, each] for each in outcomes} for change in changes}
 
 
-def show(figures: Document) -> None:
-    """The table."""
-    table = Table(
-        "page", "anchors: right", "stopped", "wrong", "@puppeteer/replay: right", "stopped", "wrong"
-    )
-    for change in figures["anchors"]:
-        mine, peer = figures["anchors"][change], figures["puppeteer_replay"][change]
-        trap = " (right to stop)" if change in TRAPS else ""
-        table.add_row(change + trap, *(str(n) for n in [*mine.values(), *peer.values()]))
-    console = Console()
-    console.print(table)
-    console.print(f"found by: {figures['found_by']}")
+def figures(found: Document) -> list[Figure]:
+    """How often each way ended how, by how the page was changed."""
+    return [
+        figure(
+            f"{change}{TRAP if change in TRAPS else ''}: {outcome}",
+            count,
+            "recordings",
+            at_most=0 if outcome == "wrong" else None,
+            peer="@puppeteer/replay",
+            peer_value=found["puppeteer_replay"][change][outcome],
+        )
+        for change, counts in found["anchors"].items()
+        for outcome, count in counts.items()
+    ]
 
 
 def main() -> None:
@@ -251,15 +251,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--changes", nargs="+", default=list(CHANGES), choices=CHANGES)
     arguments = parser.parse_args()
-    load = os.getloadavg()[0]
-    figures = {
-        "command": "python -m bench.replay",
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "load_before": round(load, 1),
-        **run(tuple(arguments.changes)),
-    }
-    show(figures)
-    RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
+    made_on = report.environment(("playwright",))
+    found = run(tuple(arguments.changes))
+    report.write(
+        "replay",
+        command="make bench-replay",
+        made_on=made_on,
+        figures=figures(found),
+        found_by=found["found_by"],
+        cells=found["cells"],
+    )
 
 
 if __name__ == "__main__":

@@ -7,56 +7,22 @@ and versions that gave them. Times are CPU time of this process.
 import argparse
 import gzip
 import json
-import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from rich.progress import track
 
+from bench import report
+from bench.report import Figure, figure
 from lam_core.miniwob import Recording, iter_recordings
 from lam_core.schema import Workflow, parse_workflow
 from lam_core.survey import BOTS, MORE_BOTS, SUCCEEDED, Survey, survey, try_bots
 from lam_core.verify import History, Release, assess, load_release, shape_key, trace
 
-RESULTS = Path(__file__).with_name("results") / "verify.json"
 CANDIDATES = 50
 PACKAGES = ("numpy", "orjson", "pydantic")
-
-Figure = dict[str, Any]
-
-
-def figure(
-    name: str,
-    value: float,
-    unit: str,
-    *,
-    at_most: float | None = None,
-    at_least: float | None = None,
-    peer: str | None = None,
-    peer_value: float | None = None,
-) -> Figure:
-    """One measured figure; `ratio` is the value divided by the peer's."""
-    holds = None
-    if at_most is not None:
-        holds = value <= at_most
-    if at_least is not None:
-        holds = value >= at_least
-    target = f"<= {at_most}" if at_most is not None else f">= {at_least}"
-    return {
-        "name": name,
-        "value": round(value, 3),
-        "unit": unit,
-        "target": target if holds is not None else None,
-        "holds": holds,
-        "peer": f"{peer}: {peer_value:.3f}" if peer else None,
-        "ratio": round(value / peer_value, 2) if peer_value else None,
-    }
 
 
 def standard_library_ms(recordings: Sequence[Recording]) -> float:
@@ -122,35 +88,24 @@ def figures(recordings: Sequence[Recording], release: Release, seed: int) -> lis
     return measured
 
 
-def environment() -> dict[str, Any]:
-    """Where the figures come from."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.system()}"
-    versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    load = round(os.getloadavg()[2], 1)
-    return {"commit": commit, "machine": machine, "load_average": load, "versions": versions}
-
-
 def main() -> int:
     """Measure, write the results, exit 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recordings", type=Path)
     parser.add_argument("--release", default="rules-2")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    made_on = report.environment(PACKAGES)
     recordings = list(iter_recordings(arguments.recordings))
     release = load_release(arguments.release)
-    results = figures(recordings, release, arguments.seed)
-    command = f"python -m bench.verify RECORDINGS --seed {arguments.seed}"
-    document = {"command": command, "release": release.hash, **environment(), "results": results}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(document, indent=2) + "\n")
-    for result in results:
-        print(f"{result['name']}: {result['value']} {result['unit']} ({result['target']})")
-    return int(any(result["holds"] is False for result in results))
+    held = report.write(
+        "verify",
+        command=f"make bench-verify RECORDINGS=PATH  # --seed {arguments.seed}",
+        made_on=made_on,
+        release=release.hash,
+        figures=figures(recordings, release, arguments.seed),
+    )
+    return int(not held)
 
 
 if __name__ == "__main__":
