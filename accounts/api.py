@@ -28,7 +28,7 @@ class Conflict(exceptions.APIException):
 
 
 class ChainAway(exceptions.APIException):
-    """503: a contract wallet's signature can't be checked while the node does not answer."""
+    """503: the node or the contracts can't be reached; contract wallets need them to sign in."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "chain_unavailable"

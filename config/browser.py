@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from lam_core.browser import NAMES
+
 HELP = (
     "No Chromium. Give one of: CHROMIUM_PATH=/path/to/chromium; chromium, chromium-browser or "
     "google-chrome on PATH; `apt-get install chromium` as root; `playwright install chromium`."

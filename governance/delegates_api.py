@@ -13,6 +13,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import Conflict
 from chain.deployment import deployment
 from governance import delegate, profiles, statistics
 from governance import serializers as shapes
@@ -20,7 +21,7 @@ from governance.api import RelayView
 from governance.markdown import to_html
 from governance.models import Delegation, Power, Proposal
 from governance.people_models import NAME_MAX, STATEMENT_MAX, DelegateProfile
-from governance.views import Conflict, View, WritingView, caller, checked, checked_field
+from governance.views import View, WritingView, caller, checked, checked_field
 
 
 def delegates() -> QuerySet[Power]:

@@ -12,6 +12,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api import Conflict
 from accounts.models import User
 from governance import discuss, drafts
 from governance.drafts import DraftRefused
@@ -20,7 +21,7 @@ from governance.markdown import to_html
 from governance.people_models import BODY_MAX, COMMENT_MAX, Comment, ProposalDraft
 from governance.propose import ProposalError
 from governance.serializers import Address, DraftIn, TransactionData, Uint256
-from governance.views import Conflict, WritingView, caller, checked, checked_field
+from governance.views import WritingView, caller, checked, checked_field
 
 TEXT = ("template", "title", "body", "proposer")
 DECIMAL = ("amount_wei", "value")

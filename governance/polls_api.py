@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 
+from accounts.api import Conflict
 from chain.clock import clock
 from governance import poll_bundle, polls
 from governance.ballots import (
@@ -33,7 +34,7 @@ from governance.counting import OPTIONS_MAX, WEIGHT_MAX, Method
 from governance.poll_models import Poll, PollBallot
 from governance.polls import PollError
 from governance.serializers import Address, Hex, TypedData
-from governance.views import Conflict, View, WritingView, caller, checked
+from governance.views import View, WritingView, caller, checked
 
 METHODS = [(each.value, each.value) for each in Method]
 STATES = [(each, each) for each in ("open", "counting", "published")]

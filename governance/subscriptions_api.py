@@ -10,10 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 
+from accounts.api import Conflict
 from governance import subscribe, webhooks
 from governance.people_models import Subscription
 from governance.subscribe import NotSubscribed
-from governance.views import AccountView, Conflict, caller, checked
+from governance.views import AccountView, caller, checked
 
 
 class SubscriptionIn(serializers.Serializer):

@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
+from accounts.api import ChainAway
 from accounts.models import User
 from accounts.permissions import CanManageAccount
 from chain.rpc import ChainError
@@ -23,22 +24,6 @@ class Refused(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
     default_detail = "The chain would not take this now."
     default_code = "not_relayed"
-
-
-class Conflict(exceptions.APIException):
-    """The request is understood, and does not fit what is there now."""
-
-    status_code = status.HTTP_409_CONFLICT
-    default_detail = "This does not fit what is there now."
-    default_code = "conflict"
-
-
-class ChainAway(exceptions.APIException):
-    """The node or the contracts cannot be reached."""
-
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The chain cannot be reached."
-    default_code = "chain_unavailable"
 
 
 class Pages(LimitOffsetPagination):

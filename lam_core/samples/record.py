@@ -10,9 +10,7 @@ no verifier release accepts but the demo's.
 
 import argparse
 import gzip
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,23 +20,13 @@ from typing import Any
 import orjson
 from rich.progress import track
 
+from lam_core import browser
 from lam_core.samples import FOLDER
 
 CONTRIBUTORS = ("sample1", "sample2", "sample3")
 EPISODE_MS = 60_000
 SETTLE_MS = 600
 """The pages' recorder closes a recording half a second after the reward."""
-
-CHROMIUM_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-)
 
 # Keep the finished recording instead of sending it to the collection server of 2017.
 _KEEP_RECORDING = """() => {
@@ -129,16 +117,16 @@ def record_all(folder: Path, *, seed: int = 1) -> list[Path]:
 
     written = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(CHROMIUM_FLAGS), headless=True
+        chromium = playwright.chromium.launch(
+            executable_path=chromium_path(), args=list(browser.FLAGS), headless=True
         )
         jobs = [(task, name) for task in TASKS for name in CONTRIBUTORS]
         for task, name in track(jobs, description="Recording samples"):
-            page = browser.new_page()
+            page = chromium.new_page()
             recording = record(page, task, Random(f"{seed}/{task}/{name}"))  # noqa: S311
             written.append(write(folder, recording, task, f"{task}_{name}_d1"))
             page.close()
-        browser.close()
+        chromium.close()
     return written
 
 
@@ -183,9 +171,7 @@ def pages() -> Path:
 
 def chromium_path() -> str:
     """The Chromium to use: CHROMIUM_PATH, else one on PATH. Raises RuntimeError without any."""
-    found = os.environ.get("CHROMIUM_PATH") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    found = browser.chromium_path()
     if not found:
         raise RuntimeError("no Chromium: set CHROMIUM_PATH or install chromium")
     return found

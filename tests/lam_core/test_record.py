@@ -3,6 +3,7 @@ from random import Random
 import pytest
 from playwright.sync_api import sync_playwright
 
+from lam_core.browser import FLAGS
 from lam_core.miniwob import convert, read_recording, success
 from lam_core.samples import record
 from lam_core.schema import Source
@@ -13,7 +14,7 @@ from lam_core.verify import Attestation, History, assess, load_release
 def page():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=record.chromium_path(), args=list(record.CHROMIUM_FLAGS)
+            executable_path=record.chromium_path(), args=list(FLAGS)
         )
         yield browser.new_page()
         browser.close()

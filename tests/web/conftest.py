@@ -17,20 +17,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from config import browser as chromium
 from config.environment import BASE_DIR
+from lam_core import browser as driver
 from points import epochs
 from tests.conftest import KEYS, Chain
 from tests.web.service import Service
 
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
+FLAGS = ["--headless=new", *driver.FLAGS]
 TIMEOUT_MILLISECONDS = 30_000
 
 

@@ -2,7 +2,8 @@
 // order, through shadow roots and same-origin frames. Leak-free: in document coordinates, however
 // far anything has been scrolled, and without marks that only the pointer causes.
 import { pageOf } from "../privacy/address";
-import { findSpan, patternOf } from "../privacy/pattern";
+import { patternOf } from "../page/pattern";
+import { findSpan } from "../page/spans";
 import { LONGEST_TEXT, redact, redactToken } from "../privacy/redact";
 import { isPrivate } from "../privacy/sensitive";
 import type { Element as Described, Frame, Observation } from "../workflow";
@@ -11,7 +12,6 @@ import { focusIn, frameDocument, isFrame, pathOf, shadowOf, viewportOffset } fro
 import {
   classesOf, colour, fillOf, isEditable, isTextField, nameOf, ownText, roleOf, statesOf, typeOf, valueOf,
 } from "./describe";
-import { spanIn } from "./reference";
 
 export const MAX_ELEMENTS = 3_000;
 const MAX_DEPTH = 250;
@@ -192,10 +192,7 @@ class Look {
   private describeValue(described: Described, value: string): void {
     described.value = patternOf(value);
     const span = findSpan(value, this.instruction);
-    if (span?.transform === "none") {
-      const { start, end } = spanIn(this.instruction, span);
-      described.value_at = [start, end];
-    }
+    if (span?.transform === "none") described.value_at = [span.start, span.end];
   }
 
   private say(described: Described, text: string): void {
@@ -205,10 +202,8 @@ class Look {
 
   /** Words that are masked may still be words of the instruction. */
   private locate(described: Described, text: string): void {
-    const span = text.length <= this.instruction.length ? findSpan(text, this.instruction) : undefined;
-    if (span?.transform !== "none") return;
-    const { start, end } = spanIn(this.instruction, span);
-    described.said_at = [start, end];
+    const span = text.length <= this.instruction.length ? findSpan(text, this.instruction) : null;
+    if (span?.transform === "none") described.said_at = [span.start, span.end];
   }
 
   private addText(node: Text, place: Place): void {

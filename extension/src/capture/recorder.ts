@@ -9,7 +9,7 @@ import type { Seen } from "./observe";
 import { placeOf, PointerPath } from "./pointer";
 import { References, type Context } from "./reference";
 import { isPrivate } from "../privacy/sensitive";
-import { patternOf } from "../privacy/pattern";
+import { patternOf } from "../page/pattern";
 
 const DRAG_PIXELS = 8;
 const SCROLL_PAUSE_MS = 250;

@@ -1,5 +1,5 @@
 // Where typed characters stand: in a parameter, the instruction, or a text of the page.
-import { findSpan, type Span } from "../privacy/pattern";
+import { findSpan } from "../page/spans";
 import type { ElementText, InstructionText, ParameterText } from "../workflow";
 
 export type Reference = InstructionText | ElementText | ParameterText;
@@ -8,12 +8,6 @@ export type Reference = InstructionText | ElementText | ParameterText;
 export interface Context {
   instruction: string;
   parameters: Record<string, string>;
-}
-
-/** The service counts code points, scripts count UTF-16 units. */
-export function spanIn(text: string, { start, end, transform }: Span): Span {
-  const points = (to: number) => [...text.slice(0, to)].length;
-  return { start: points(start), end: points(end), transform };
 }
 
 /** Finds references; values that stand nowhere become parameters of the recording. */
@@ -32,14 +26,14 @@ export class References {
     if (named) return { source: "parameter", name: named[0] };
     const { instruction } = this.context;
     const span = findSpan(value, instruction);
-    if (span) return { source: "instruction", ...spanIn(instruction, span) };
+    if (span) return { source: "instruction", ...span };
     return this.onPage(value, texts) ?? { source: "parameter", name: this.name(value) };
   }
 
   private onPage(value: string, texts: readonly string[]): Reference | undefined {
     for (const [element, text] of texts.entries()) {
       const span = text && findSpan(value, text);
-      if (span) return { source: "element", element, ...spanIn(text, span) };
+      if (span) return { source: "element", element, ...span };
     }
     return undefined;
   }
