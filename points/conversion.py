@@ -220,7 +220,6 @@ def _store_shares(shares: _Shares, epoch: Epoch) -> None:
             copy.write("".join(part))
     _execute("ANALYZE epoch_shares")
     _execute(LAM_ACCOUNTS)
-    _execute("ANALYZE points_account")
     _execute(LEAVES, [epoch.number])
 
 
