@@ -15,11 +15,15 @@ from chain.contracts import read
 from chain.follow import step
 from chain.rpc import Receipt, Rpc
 from contributions.policy_document import load_policy
+from governance import polls
+from governance.counting import Method
 from governance.models import Proposal
+from governance.poll_models import Poll
 from governance.propose import Draft
 from governance.state import State, state, tally
 from tests.conftest import Chain
 from tests.factories import bearer, make_user
+from tests.governance.balloting import OPTIONS, person_of
 
 LAM = 10**18
 
@@ -153,3 +157,14 @@ def client() -> APIClient:
 def member(db) -> dict[str, str]:
     """The headers of a signed-in user with every scope."""
     return bearer(make_user())
+
+
+@pytest.fixture
+def open_poll(assembly):
+    """Opens a poll of the first holder; five minutes unless told otherwise."""
+
+    def make(method: Method = Method.SINGLE, **fields) -> Poll:
+        asked = {"title": "Which colour?", "options": OPTIONS, "duration_seconds": 300, **fields}
+        return polls.open_poll(user=person_of(assembly.holders[0]), method=method, **asked)
+
+    return make

@@ -5,9 +5,9 @@ import pytest
 from chain.signatures import typed_data_digest
 from governance.poll_models import Poll, PollBallot
 from tests.factories import bearer, make_user
+from tests.governance.balloting import OPTIONS, person_of, publish
 from tests.governance.conftest import LAM
 from tests.governance.test_api import API, get, post
-from tests.governance.test_polls import OPTIONS, person_of, publish
 
 QUESTION = {
     "title": "Which colour?",

@@ -43,13 +43,8 @@ def run_waiting() -> None:
         simulate.run(row.pk)
 
 
-def test_from_a_draft_to_a_split_vote(new_person, service, live_server):
-    ada, ben = new_person(), new_person()
-    for person in (ada, ben):
-        come_in(person)
-    give_lam(service, ada, ben)
-
-    # A draft by template, looked at before it is saved.
+def draft_a_change(ada) -> str:
+    """A draft by template, looked at before it is saved; where its page is."""
     ada.open("/proposals/drafts/")
     ada.page.get_by_role("link", name="Change a governance parameter").click()
     ada.page.get_by_label("Title").fill("Vote for a day")
@@ -63,9 +58,11 @@ def test_from_a_draft_to_a_split_vote(new_person, service, live_server):
     ada.press("Save the draft")
     ada.sees("draft, open for discussion")
     ada.sees("Vote for 1 day")
-    page = ada.page.url.removeprefix(live_server.url)
+    return ada.page.url.removeprefix(ada.site)
 
-    # Tried out on a fork, and discussed.
+
+def try_and_discuss(ada, ben, page) -> None:
+    """Tried out on a fork, and discussed."""
     ben.open(page)
     ben.press("Run it at the latest block")
     ben.sees("Running it on a fork")
@@ -84,7 +81,9 @@ def test_from_a_draft_to_a_split_vote(new_person, service, live_server):
     ada.photograph("draft")
     assert Comment.objects.get().address == ben.key.address
 
-    # Proposed as it stands; the discussion goes along.
+
+def propose_the_draft(ada, service) -> None:
+    """Proposed as it stands; the discussion goes along."""
     ada.press("Propose with my wallet")
     ada.page.wait_for_url("**/proposals/")
     service.later(3)
@@ -93,7 +92,9 @@ def test_from_a_draft_to_a_split_vote(new_person, service, live_server):
     ada.sees("enough")
     ada.sees("It would succeed.")
 
-    # A split vote by signature, the rest later by transaction.
+
+def split_a_vote(ada, service) -> None:
+    """A split vote by signature, the rest later by transaction."""
     ada.page.get_by_text("Split your votes instead").click()
     ada.page.get_by_label("For", exact=True).last.fill("60.5")
     ada.page.get_by_label("Abstain", exact=True).last.fill("9.5")
@@ -113,6 +114,17 @@ def test_from_a_draft_to_a_split_vote(new_person, service, live_server):
     ada.open("/proposals/")
     ada.page.locator("svg.chart").wait_for()
     ada.photograph("proposals")
+
+
+def test_from_a_draft_to_a_split_vote(new_person, service):
+    ada, ben = new_person(), new_person()
+    for person in (ada, ben):
+        come_in(person)
+    give_lam(service, ada, ben)
+    page = draft_a_change(ada)
+    try_and_discuss(ada, ben, page)
+    propose_the_draft(ada, service)
+    split_a_vote(ada, service)
     assert (ada.problems, ben.problems) == ([], [])
 
 

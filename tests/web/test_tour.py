@@ -20,12 +20,8 @@ def wait_for_figure(person, name: str, text: str) -> None:
     person.page.locator(f"#{name}", has_text=text).wait_for()
 
 
-def test_the_tour(new_person, service, live_server):
-    ada, ben = new_person(), new_person()
-    for person in (ada, ben):
-        come_in(person)
-
-    # Work is sent and checked; the page says what became of it and why.
+def send_and_check_work(ada, ben) -> None:
+    """Work is sent and checked; the page says what became of it and why."""
     send_work(ada, 1)
     send_work(ada, 2, attested=False)
     send_work(ben, 3)
@@ -40,7 +36,9 @@ def test_the_tour(new_person, service, live_server):
     refused = ada.page.get_by_role("row").filter(has_text="not accepted")
     assert "Nothing trustworthy says that the task was done." in refused.inner_text()
 
-    # The epoch closes; its root is published; LAM can be claimed.
+
+def close_and_publish(ada, service) -> None:
+    """The epoch closes; its root is published; LAM can be claimed."""
     epochs.close(1)
     ada.open("/points")
     assert (figure(ada, "claimable"), figure(ada, "waiting")) == ("0", "750,000")
@@ -52,7 +50,9 @@ def test_the_tour(new_person, service, live_server):
     assert figure(ada, "root") == Epoch.objects.get().root
     ada.photograph("epoch")
 
-    # With one's own wallet: pending until final, then paid; nothing is left to claim.
+
+def claim_with_own_wallet(ada, service) -> None:
+    """Pending until final, then paid; nothing is left to claim. Then the votes are delegated."""
     ada.open("/points")
     ada.press("Claim with my wallet")
     ada.sees("waiting until it is final")
@@ -66,7 +66,9 @@ def test_the_tour(new_person, service, live_server):
     service.follow()
     wait_for_figure(ada, "power", "750,000")
 
-    # By signature: the relayer sends it and pays.
+
+def claim_by_signature(ben, service) -> None:
+    """The relayer sends it and pays. Then the votes are delegated."""
     ben.open("/points")
     ben.press("Claim by signature")
     ben.sees("the relayer is sending it")
@@ -78,7 +80,9 @@ def test_the_tour(new_person, service, live_server):
     service.follow()
     wait_for_figure(ben, "power", "750,000")
 
-    # A changed policy is proposed.
+
+def propose_a_changed_policy(ada, service) -> str:
+    """A changed policy is proposed; where its page is."""
     ada.open("/proposals/new")
     ada.page.get_by_label("Title").fill("Pay twice as much for an action")
     ada.page.get_by_label("Reasons").fill("Work is worth more than we thought.")
@@ -92,12 +96,13 @@ def test_the_tour(new_person, service, live_server):
     ada.page.get_by_role("link", name="Pay twice as much for an action").click()
     ada.sees("voting is open")
     ada.sees("Adopt the reward policy")
-    changed = ada.page.get_by_role("row").filter(has_text="points_per_action_millipoints")
-    assert [cell.inner_text() for cell in changed.get_by_role("cell").all()] == ["10000", "20000"]
+    assert changed_numbers(ada) == ["10000", "20000"]
     ada.photograph("proposal-open")
-    page = ada.page.url.removeprefix(live_server.url)
+    return ada.page.url.removeprefix(ada.site)
 
-    # Ada has slightly more than half: a vote against and one for, one of them by signature.
+
+def vote_in_both_ways(ada, ben, service, page) -> None:
+    """Ada has slightly more than half: both vote for it, one of them by signature."""
     ada.page.get_by_role("radio", name="For").check()
     ada.press("Vote with my wallet")
     ada.sees("waiting until it is final")
@@ -111,7 +116,9 @@ def test_the_tour(new_person, service, live_server):
     wait_for_figure(ada, "tally-for", "1,500,000")
     ada.photograph("proposal-voted")
 
-    # It passed: anyone may queue it, and execute it once the timelock has run out.
+
+def queue_and_execute(ada, service, page) -> None:
+    """It passed: anyone may queue it, and execute it once the timelock has run out."""
     service.later(300)
     ada.open(page)
     ada.press("Queue")
@@ -123,10 +130,12 @@ def test_the_tour(new_person, service, live_server):
     service.follow()
     wait_for_figure(ada, "state", "executed")
     ada.sees("Adopted: the service follows")
-    assert [cell.inner_text() for cell in changed.get_by_role("cell").all()] == ["10000", "20000"]
+    assert changed_numbers(ada) == ["10000", "20000"]
     ada.photograph("proposal-executed")
 
-    # The next epoch to open pays by it, without anybody's hand.
+
+def work_under_the_new_policy(ada, ben) -> None:
+    """The next epoch to open pays by it, without anybody's hand."""
     adopted = Adoption.objects.filter(kind=Kind.REWARD_POLICY).latest("block_number")
     assert policy(adopted.hash).points_per_action_millipoints == 20_000
     assert epochs.open_next().policy_hash == adopted.hash
@@ -137,4 +146,23 @@ def test_the_tour(new_person, service, live_server):
     ben.open("/work")
     assert ben.page.get_by_role("row").nth(1).get_by_role("cell").nth(2).inner_text() == "240"
 
+
+def changed_numbers(person) -> list[str]:
+    """What the proposal's page says of the number that it changes: before, after."""
+    row = person.page.get_by_role("row").filter(has_text="points_per_action_millipoints")
+    return [cell.inner_text() for cell in row.get_by_role("cell").all()]
+
+
+def test_the_tour(new_person, service):
+    ada, ben = new_person(), new_person()
+    for person in (ada, ben):
+        come_in(person)
+    send_and_check_work(ada, ben)
+    close_and_publish(ada, service)
+    claim_with_own_wallet(ada, service)
+    claim_by_signature(ben, service)
+    page = propose_a_changed_policy(ada, service)
+    vote_in_both_ways(ada, ben, service, page)
+    queue_and_execute(ada, service, page)
+    work_under_the_new_policy(ada, ben)
     assert (ada.problems, ben.problems) == ([], [])
