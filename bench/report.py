@@ -71,7 +71,8 @@ def write(
         held = "" if each["holds"] is None else "yes" if each["holds"] else "NO"
         cells = (each["value"], each["unit"], each["target"], held, each["peer"], each["ratio"])
         table.add_row(each["name"], *("" if cell is None else str(cell) for cell in cells))
-    Console().print(table)
+    # Away from a terminal a row stays a line.
+    Console(width=None if Console().is_terminal else 150).print(table)
     RESULTS.mkdir(exist_ok=True)
     document = {"command": command, **made_on, **more, "results": list(figures)}
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
