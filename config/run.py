@@ -167,6 +167,9 @@ class Supervisor:
             web.wait_until(self._answers)
 
     def _answers(self) -> bool:
+        # Without its services the web server never answers, which is not its fault.
+        if dead := self.dead():
+            raise embedded.ServiceError(_last_words(dead))
         try:
             with urlopen(f"http://{embedded.HOST}:{self.port}/healthz", timeout=5):
                 return True
@@ -181,8 +184,7 @@ class Supervisor:
             if self.node:
                 self.node.keep_state()
             if dead := self.dead():
-                tail = "\n".join(dead.log.read_text(errors="replace").splitlines()[-10:])
-                console.print(f"[red]{dead.name} ended ({dead.log}):[/red]\n{tail}", markup=True)
+                console.print(_last_words(dead), style="red", markup=False)
                 console.print("Everything stops. Run again: it goes on where it was.")
                 self._end(child)
                 return 1
@@ -195,6 +197,12 @@ class Supervisor:
         if child is not None and child.poll() is None:
             child.terminate()
             child.wait()
+
+
+def _last_words(process: embedded.Process) -> str:
+    """Which process ended, and the end of its log."""
+    tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-10:])
+    return f"{process.name} ended ({process.log}):\n{tail}"
 
 
 def hold_lock(data: Path) -> IO[str]:
@@ -323,7 +331,7 @@ def main() -> int:
     try:
         return serve(options, rest)
     except embedded.ServiceError as error:
-        console.print(f"[red]{error}[/red]", markup=True, highlight=False)
+        console.print(str(error), style="red", markup=False, highlight=False)
         return 1
 
 
