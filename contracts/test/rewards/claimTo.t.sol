@@ -80,6 +80,15 @@ contract ClaimToTest is Signing {
         _send(0, m, signature, error);
     }
 
+    function test_RevertWhen_NothingIsLeftToClaim() external {
+        ClaimMessage memory m = _message(0);
+        _send(0, m, _signClaim(_key(0), m), "");
+        m.nonce = distributor.nonces(m.account);
+        bytes memory error = abi.encodeWithSelector(I.NothingToClaim.selector, m.account);
+        _send(0, m, _signClaim(_key(0), m), error);
+        vm.assertEq(distributor.nonces(m.account), m.nonce);
+    }
+
     function test_ItPaysTheRecipient() external {
         ClaimMessage memory m = _message(1);
         bytes memory signature = _signClaim(_key(1), m);
