@@ -13,13 +13,25 @@ const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 60 * 60_000;
 
 let running: Promise<void> | null = null;
+let asked = false;
 
 /** Deliver now if allowed, and wake up again for what is left. */
 export function deliverSoon(): Promise<void> {
-  running ??= deliver().finally(() => {
-    running = null;
-  });
+  asked = true;
+  running ??= deliverWhileAsked();
   return running;
+}
+
+/** Who asks while a round is under way may have queued what it did not see: then another follows. */
+async function deliverWhileAsked(): Promise<void> {
+  try {
+    while (asked) {
+      asked = false;
+      await deliver();
+    }
+  } finally {
+    running = null;
+  }
 }
 
 async function deliver(): Promise<void> {
