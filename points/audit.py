@@ -100,7 +100,7 @@ def _reversals() -> Iterator[Difference]:
 
 
 def _keys() -> Iterator[Difference]:
-    """The salt follows from the key, and a settlement's key from its workflow."""
+    """A settlement's key follows from its workflow, the salts of a close from their keys."""
     secrets = {number: bytes(salt) for number, salt in Epoch.objects.values_list("number", "salt")}
     for known in IdempotencyKey.objects.select_related("entry").iterator():
         entry, where = known.entry, f"entry {known.entry_id}"
@@ -108,10 +108,8 @@ def _keys() -> Iterator[Difference]:
             continue
         if entry.kind == EntryKind.SETTLEMENT and known.key != f"settle:{known.workflow_id}":
             yield Difference(where, "key", f"settle:{known.workflow_id}", known.key)
-        # A claim may have come before its epoch had a secret.
-        claimed = entry.kind in {EntryKind.CLAIM, EntryKind.EXPIRY}
-        secret = secrets.get(entry.epoch_id, b"")
-        if not claimed and salt_of(secret, known.key) != bytes(entry.salt):
+        closing = entry.kind == EntryKind.CONVERSION or known.key.startswith("carry-out:")
+        if closing and salt_of(secrets.get(entry.epoch_id, b""), known.key) != bytes(entry.salt):
             yield Difference(where, "salt", "the one of its key", bytes(entry.salt).hex())
 
 

@@ -190,6 +190,7 @@ def _carry_out(epoch: Epoch) -> None:
             ],
             request={"epoch": epoch.number, "account": account},
             posted_at=epoch.closing_at,
+            salt=ledger.salt_of(bytes(epoch.salt), f"carry-out:{epoch.number}:{account}"),
         )
         for account, amount in unpaid
     )
@@ -273,4 +274,5 @@ def _drafts(epoch: Epoch, shares: _Shares, lam: Sequence[int]) -> Iterator[Draft
             request={"epoch": epoch.number, "part": number},
             inputs={"accounts": len(points), "millipoints": sum(points), "wei": str(sum(wei))},
             posted_at=epoch.closing_at,
+            salt=ledger.salt_of(bytes(epoch.salt), f"convert:{epoch.number}:{number}"),
         )

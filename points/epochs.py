@@ -9,7 +9,6 @@ Every step can be run again after a crash at any point.
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
 import orjson
 from django.conf import settings
@@ -173,7 +172,7 @@ def write_bundle(epoch: Epoch, policy: Policy | None = None) -> bundle.Bundle:
         policy_hash=epoch.policy_hash,
         release_hash=epoch.release_hash,
         ledger_root=epoch.ledger_root,
-        closing_at=timestamp(epoch.closing_at),
+        closing_at=ledger.timestamp(epoch.closing_at),
         emission_limit_wei=epoch.emission_limit_wei,
         total_wei=epoch.total_wei,
         source_totals_wei=source_totals(epoch),
@@ -219,12 +218,6 @@ def bundle_rows(number: int) -> Iterator[bundle.Row]:
                 wei=int(wei or 0),
                 cumulative_wei=int(cumulative or 0),
             )
-
-
-def timestamp(moment: datetime | None) -> str:
-    """A moment as bundles write it."""
-    assert moment is not None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def state(epoch: Epoch) -> str:

@@ -6,7 +6,6 @@ posts in one call (`post`, `post_many`): two could take the same balances in opp
 """
 
 import contextlib
-import hashlib
 import hmac
 import itertools
 import secrets
@@ -21,6 +20,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from lam_core.canonical import canonical_json, content_hash
+from points import leaf
 from points.arrays import array_item, array_literals
 from points.models import (
     Account,
@@ -67,7 +67,10 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry to be. `key` names the business event, `request` is what was asked for."""
+    """An entry to be. `key` names the business event, `request` is what was asked for.
+
+    Time and salt are now and random unless given: a close gives them (see `salt_of`).
+    """
 
     kind: EntryKind
     key: str
@@ -78,6 +81,7 @@ class Draft:
     workflow: UUID | None = None
     reverses: int | None = None
     posted_at: datetime | None = None
+    salt: bytes = b""
 
 
 def current_epoch_number() -> int:
@@ -217,33 +221,36 @@ def entry_digest(
     lines: Iterable[tuple[str, int, int, int]],
     salt: bytes,
 ) -> bytes:
-    """SHA-256 of an entry's canonical content; lines are (account's code, unit, category, amount).
+    """The leaf of an entry; lines are (account's code, unit, category, amount)."""
+    return leaf.leaf_of(
+        kind=str(kind),
+        epoch=epoch,
+        posted_at=timestamp(posted_at),
+        committed=leaf.commitments(entry_parts(inputs, lines), salt),
+    )
 
-    The salt keeps someone who knows an entry's leaf in the ledger tree from guessing its content.
-    """
-    coded = ",".join(
-        f'["{account}",{unit:d},{category:d},"{amount}"]'
+
+def entry_parts(inputs: dict[str, Any], lines: Iterable[tuple[str, int, int, int]]) -> list[str]:
+    """What an entry's leaf commits to: its inputs, then its lines."""
+    texts = (
+        leaf.line_text(account, UNIT_NAMES.get(unit, ""), CATEGORY_NAMES.get(category, ""), amount)
         for account, unit, category, amount in lines
     )
-    encoded = canonical_json(inputs).decode()
-    return _digest(str(kind), epoch, _timestamp(posted_at), encoded, coded, salt)
+    return [canonical_json(inputs).decode(), *texts]
 
 
-def _digest(kind: str, epoch: int, posted_at: str, inputs: str, lines: str, salt: bytes) -> bytes:
-    """Canonical JSON put together from its parts: entries are posted by the million."""
-    content = (
-        f'{{"epoch":{epoch},"inputs":{inputs},"kind":"{kind}","lines":[{lines}],'
-        f'"posted_at":"{posted_at}","salt":"{salt.hex()}"}}'
-    )
-    return hashlib.sha256(content.encode()).digest()
-
-
-def _timestamp(moment: datetime) -> str:
+def timestamp(moment: datetime | None) -> str:
+    """A moment as entries and bundles write it."""
+    assert moment is not None
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def salt_of(secret: bytes, key: str) -> bytes:
-    """An entry's salt: the same whenever it is posted, unknown without the epoch's secret."""
+    """The salt of an entry of a close, which must be the same when the close runs again.
+
+    Others have random ones: from one that follows from its key, whoever holds the secret could tell
+    which withdrawn workflow an entry paid for.
+    """
     return hmac.digest(secret, key.encode(), "sha256")[:16]
 
 
@@ -263,6 +270,8 @@ def account_codes(accounts: Iterable[int]) -> dict[int, str]:
     return codes
 
 
+UNIT_NAMES = {int(each): each.name.lower() for each in Unit}
+CATEGORY_NAMES = {int(each): each.name.lower() for each in Category}
 SYSTEM_CODES = {int(each): f"{AccountKind.SYSTEM}:{each.name.lower()}" for each in SystemAccount}
 CODES_KEPT = 200_000
 _codes: dict[int, str] = {}
@@ -284,13 +293,9 @@ def _accounts_by_address(addresses: Sequence[str]) -> dict[str, int]:
 INSERT = """
 WITH locked AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(7411, %s::int)
-), known AS MATERIALIZED (
-    SELECT 1 FROM locked
-    WHERE (SELECT salt FROM points_epoch WHERE number = %s::bigint) IS NOT DISTINCT FROM %s::bytea
 ), ids AS MATERIALIZED (
     SELECT array_agg(nextval('points_entry_id_seq')) AS entry
-    FROM known, generate_series(1, %s::int)
-    HAVING count(*) > 0
+    FROM locked, generate_series(1, %s::int)
 ), entries AS (
     INSERT INTO points_entry
         (id, kind, epoch_id, posted_at, inputs, reverses_id, line_count, salt, digest)
@@ -330,36 +335,12 @@ def _chunks(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
 
 def _insert(drafts: Sequence[Draft], codes: Mapping[int, str]) -> list[int]:
     (epoch,) = {draft.epoch for draft in drafts}
-    now = timezone.now()
-    for attempt in range(2):
-        secret = _secret(epoch) if attempt else _secrets.get(epoch)
-        # A claim may come before its epoch opens and has a secret of its own.
-        head, keys, lines = _columns(drafts, secret or secrets.token_bytes(32), codes, now)
-        known = None if secret is None else f"\\x{secret.hex()}"
-        found = _execute([epoch, epoch, known, len(drafts), epoch, *head, *keys, epoch, *lines])
-        if found:
-            return found
-    raise EpochNotInProgress(f"Epoch {epoch} was opened or undone meanwhile.")
-
-
-def _secret(epoch: int) -> bytes | None:
-    """The secret of an epoch, kept for the next entry; one that no longer is inserts nothing."""
-    row = Epoch.objects.filter(pk=epoch).values_list("salt", flat=True).first()
-    _secrets.pop(epoch, None)
-    if row is None:
-        return None
-    if len(_secrets) >= SECRETS_KEPT:
-        _secrets.clear()
-    _secrets[epoch] = bytes(row)
-    return _secrets[epoch]
-
-
-SECRETS_KEPT = 64
-_secrets: dict[int, bytes] = {}
+    head, keys, lines = _columns(drafts, codes, timezone.now())
+    return _execute([epoch, len(drafts), epoch, *head, *keys, epoch, *lines])
 
 
 def _execute(parameters: Sequence[Any]) -> list[int]:
-    """Run INSERT as a prepared statement; the ids of the entries, none if the secret was another.
+    """Run INSERT as a prepared statement; the ids of the entries.
 
     Every parameter is text: PostgreSQL prepares the statement anew for other types.
     """
@@ -368,11 +349,12 @@ def _execute(parameters: Sequence[Any]) -> list[int]:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         texts = [each if each is None else str(each) for each in parameters]
         row = cursor.execute(INSERT, texts, prepare=True).fetchone()
-    return row[0] if row else []
+    assert row is not None
+    return list(row[0])
 
 
 def _columns(
-    drafts: Sequence[Draft], secret: bytes, codes: Mapping[int, str], now: datetime
+    drafts: Sequence[Draft], codes: Mapping[int, str], now: datetime
 ) -> tuple[list[str], list[str], list[str]]:
     """The columns of entries, of keys and of lines, each an array literal."""
     entries, keys, rows = [], [], []
@@ -380,18 +362,25 @@ def _columns(
         lines = [line for line in draft.lines if line.amount]
         if len(lines) < 2:
             raise LedgerError(f"The entry {draft.key} moves nothing.")
-        posted_at = _timestamp(draft.posted_at or now)
-        salt = salt_of(secret, draft.key)
-        inputs = canonical_json(draft.inputs).decode()
-        coded = ",".join(
-            f'["{codes.get(each.account, "")}",{each.unit:d},{each.category:d},"{each.amount}"]'
-            for each in lines
+        posted_at = timestamp(draft.posted_at or now)
+        salt = draft.salt or secrets.token_bytes(leaf.SALT_BYTES)
+        parts = entry_parts(
+            draft.inputs,
+            (
+                (codes.get(each.account, ""), each.unit, each.category, each.amount)
+                for each in lines
+            ),
         )
-        digest = _digest(draft.kind.value, draft.epoch, posted_at, inputs, coded, salt)
+        digest = leaf.leaf_of(
+            kind=draft.kind.value,
+            epoch=draft.epoch,
+            posted_at=posted_at,
+            committed=leaf.commitments(parts, salt),
+        )
         entries.append(
             (
-                draft.kind.value, f'"{posted_at}"', array_item(inputs), array_item(draft.reverses),
-                str(len(lines)), array_item(salt), array_item(digest),
+                draft.kind.value, f'"{posted_at}"', array_item(parts[0]),
+                array_item(draft.reverses), str(len(lines)), array_item(salt), array_item(digest),
             )
         )  # fmt: skip
         request_hash = content_hash(draft.request)

@@ -16,7 +16,7 @@ from chain.abi import contract
 from chain.deployment import Deployment, NotDeployed, deployment
 from chain.models import Chain
 from chain.rpc import Rpc
-from points import bundle, epochs
+from points import bundle, epochs, ledger
 from points.models import (
     Account,
     AccountKind,
@@ -115,7 +115,7 @@ def bundle_differences(epoch: Epoch) -> Iterator[Difference]:
         ("accounts", epoch.accounts),
         ("chain_id", epoch.chain_id),
         ("distributor", epoch.distributor),
-        ("closing_at", epochs.timestamp(epoch.closing_at)),
+        ("closing_at", ledger.timestamp(epoch.closing_at)),
     ):
         yield from _compare(where, name, expected, totals.get(name))
     yield from _row_differences(where, epochs.bundle_rows(epoch.number), rows)
