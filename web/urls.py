@@ -13,6 +13,7 @@ from web.views import (
     handover,
     people,
     points,
+    polls,
     proposals,
     subscriptions,
     work,
@@ -49,6 +50,9 @@ urlpatterns = [
     path("news", subscriptions.news, name="news"),
     path("proposals/new", proposals.new_proposal, name="new-proposal"),
     path("proposals/<uint256:proposal_id>", proposals.proposal, name="proposal"),
+    path("polls/", polls.polls, name="polls"),
+    path("polls/new", polls.new_poll, name="new-poll"),
+    path("polls/<str:poll_id>", polls.poll, name="poll"),
     path("automations/", automations.automations, name="automations"),
     path("automations/<int:automation_id>", automations.automation, name="automation"),
 ]

@@ -49,6 +49,30 @@ PROPOSAL_STATES = {
     "expired": (gettext_lazy("expired"), "bad"),
     "executed": (gettext_lazy("executed"), "good"),
 }
+POLL_STATES = {
+    "open": (gettext_lazy("open"), "wait"),
+    "counting": (gettext_lazy("closed, being counted"), "wait"),
+    "published": (gettext_lazy("closed, result published"), "good"),
+}
+# A name, and what a voter does.
+POLL_METHODS = {
+    "single": (gettext_lazy("One choice"), gettext_lazy("Everybody picks one option.")),
+    "approval": (
+        gettext_lazy("Approval"),
+        gettext_lazy("Everybody ticks all options they can live with."),
+    ),
+    "ranked": (
+        gettext_lazy("Ranking"),
+        gettext_lazy(
+            "Everybody puts the options in order. The weakest is struck out and its votes go to "
+            "the next choice, until one has more than half."
+        ),
+    ),
+    "weighted": (
+        gettext_lazy("Shares"),
+        gettext_lazy("Everybody divides their votes between the options as they like."),
+    ),
+}
 
 
 def words(table: dict[Any, tuple[Any, str]], state: str) -> StateWords:

@@ -18,9 +18,9 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = ["home", "sign-in", "epochs", "proposals", "automations"]
+PUBLIC = ["home", "sign-in", "epochs", "proposals", "polls", "automations"]
 PUBLIC += ["drafts", "delegates", "handover"]
-PERSONAL = ["work", "points", "consent", "invites", "new-proposal", "new-draft", "news"]
+PERSONAL = ["work", "points", "consent", "invites", "new-proposal", "new-draft", "new-poll", "news"]
 
 
 @pytest.fixture

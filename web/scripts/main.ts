@@ -7,6 +7,7 @@ import * as governance from "./governance";
 import { start } from "./pending";
 import * as points from "./points";
 import { linkPolicyFields } from "./policy";
+import * as polls from "./polls";
 import * as proposals from "./proposals";
 import { signIn, signOut } from "./sign-in";
 
@@ -43,9 +44,12 @@ wire({
   "run-simulation": governance.runSimulation,
   subscribe: governance.subscribe,
   "end-subscription": governance.endSubscription,
+  "open-poll": polls.openPoll,
+  "vote-in-poll": polls.voteInPoll,
 });
 const policyForm = document.querySelector<HTMLFormElement>("form[data-action=propose-policy]");
 if (policyForm) linkPolicyFields(policyForm);
 drafts.fillDates();
 governance.startCountdowns();
+polls.followPoll();
 start();

@@ -1,7 +1,7 @@
 // EIP-712 signatures of what the service made ready, shown by the wallet field by field.
 import type { Hex, TypedDataDomain } from "viem";
 import type { Run } from "./forms";
-import { connectOwn, useSiteChain } from "./wallet";
+import { connectOwn, useSiteChain, type Wallet } from "./wallet";
 
 export interface TypedData {
   domain: TypedDataDomain;
@@ -10,10 +10,14 @@ export interface TypedData {
   message: Record<string, unknown>;
 }
 
-/** Sign with the signed-in account's wallet. */
-export async function signTypedData({ say }: Run, typedData: TypedData): Promise<Hex> {
+/** Sign with a wallet: the signed-in account's unless another is given. */
+export async function signTypedData(
+  { say }: Run,
+  typedData: TypedData,
+  from?: Wallet,
+): Promise<Hex> {
   say("Waiting for your wallet…");
-  const wallet = await connectOwn();
+  const wallet = from ?? (await connectOwn());
   await useSiteChain(wallet);
   return wallet.signTypedData(typedData);
 }
