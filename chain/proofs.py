@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import rlp
-from eth_utils.crypto import keccak
+import sha3
 from rlp.exceptions import RLPException
 
+Item = bytes | Sequence["Item"]
+
 WORD_BYTES = 32
+
+
+def keccak(data: bytes) -> bytes:
+    """The hash in C: eth_utils' takes ten times as long, and every header and log is hashed."""
+    return bytes(sha3.keccak_256(data).digest())
+
+
 EMPTY_TRIE = keccak(b"\x80")
 # The order of a header's fields, and whether each is a number. Later forks append.
 HEADER_FIELDS = (
@@ -63,13 +72,13 @@ def encode_header(value: dict[str, Any]) -> bytes:
     """
     try:
         fields = [
-            int(value[name], 16) if number else bytes.fromhex(value[name][2:])
+            quantity(value[name]) if number else bytes.fromhex(value[name][2:])
             for name, number in HEADER_FIELDS
             if value.get(name) is not None
         ]
     except (TypeError, ValueError) as error:
         raise InvalidProof(f"the header is malformed: {error}") from error
-    encoded: bytes = rlp.encode(fields)
+    encoded = encode_rlp(fields)
     if "0x" + keccak(encoded).hex() != value.get("hash"):
         raise InvalidProof("the header's fields do not give its hash")
     return encoded
@@ -89,6 +98,29 @@ def decode_header(encoded: bytes) -> ProvenHeader:
         timestamp=int.from_bytes(fields[TIMESTAMP], "big"),
         state_root=root,
     )
+
+
+def encode_rlp(item: Item) -> bytes:
+    """RLP of bytes and lists (yellow paper, appendix B): a tenth of the time of the library's."""
+    if isinstance(item, bytes):
+        if len(item) == 1 and item[0] < 0x80:
+            return item
+        return _rlp_prefix(len(item), 0x80) + item
+    body = b"".join([encode_rlp(each) for each in item])
+    return _rlp_prefix(len(body), 0xC0) + body
+
+
+def _rlp_prefix(length: int, offset: int) -> bytes:
+    if length < 56:
+        return bytes([offset + length])
+    size = length.to_bytes((length.bit_length() + 7) // 8)
+    return bytes([offset + 55 + len(size)]) + size
+
+
+def quantity(value: str) -> bytes:
+    """A number of JSON-RPC as RLP takes it: without leading zeros."""
+    number = int(value, 16)
+    return number.to_bytes((number.bit_length() + 7) // 8)
 
 
 def _decode(encoded: bytes) -> Any:
@@ -112,7 +144,7 @@ class Trie:
         """
         if root == EMPTY_TRIE:
             return b""
-        path = _nibbles(keccak(key))
+        path = nibbles(keccak(key))
         node = self._node(root)
         while True:
             if node == b"":
@@ -175,7 +207,8 @@ def _value(value: Any) -> bytes:
     return value
 
 
-def _nibbles(data: bytes) -> list[int]:
+def nibbles(data: bytes) -> list[int]:
+    """The halves of each byte, the steps of a path."""
     return [half for byte in data for half in (byte >> 4, byte & 15)]
 
 
@@ -183,9 +216,9 @@ def _compact(prefix: Any) -> tuple[list[int], bool]:
     """The part of the path in an extension or leaf, and whether it is a leaf."""
     if not isinstance(prefix, bytes) or not prefix or prefix[0] >> 4 > 3:
         raise InvalidProof("a node's path is malformed")
-    nibbles = _nibbles(prefix)
-    odd, leaf = nibbles[0] & 1, nibbles[0] >= 2
-    return nibbles[1 if odd else 2 :], leaf
+    halves = nibbles(prefix)
+    odd, leaf = halves[0] & 1, halves[0] >= 2
+    return halves[1 if odd else 2 :], leaf
 
 
 def mapping_slot(key: bytes, position: int | bytes) -> bytes:

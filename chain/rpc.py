@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -17,7 +17,7 @@ BATCH_CALLS = 200
 
 BlockId = int | str
 # Few contracts log very often, and a checksum is a hash.
-_checksum = functools.lru_cache(maxsize=4096)(to_checksum_address)
+checksum = functools.lru_cache(maxsize=4096)(to_checksum_address)
 
 
 class ChainError(RuntimeError):
@@ -48,7 +48,10 @@ class Reverted(RpcError):
 
 @dataclass(frozen=True)
 class Header:
-    """A block header; the timestamp in seconds since 1970, the base fee in wei."""
+    """A block header; the timestamp in seconds since 1970, the base fee in wei.
+
+    `fields` is all of it as the node gave it, to be checked against the hash.
+    """
 
     number: int
     hash: str
@@ -56,6 +59,8 @@ class Header:
     timestamp: int
     base_fee_wei: int
     bloom: int
+    receipts_root: str
+    fields: dict[str, Any] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def parse_header(value: dict[str, Any]) -> Header:
         timestamp=int(value["timestamp"], 16),
         base_fee_wei=int(value.get("baseFeePerGas") or "0x0", 16),
         bloom=int(value.get("logsBloom") or "0x0", 16),
+        receipts_root=value["receiptsRoot"].lower(),
+        fields=value,
     )
 
 
@@ -114,7 +121,7 @@ def parse_header(value: dict[str, Any]) -> Header:
 def parse_log(value: dict[str, Any]) -> RawLog:
     """A log of eth_getLogs."""
     return RawLog(
-        address=_checksum(value["address"]),
+        address=checksum(value["address"]),
         topics=tuple(topic.lower() for topic in value["topics"]),
         data=bytes.fromhex(value["data"][2:]),
         block_number=int(value["blockNumber"], 16),
@@ -229,6 +236,10 @@ class Rpc:
         """Logs of these addresses in exactly this block (EIP-234)."""
         query = {"address": list(addresses), "blockHash": block_hash}
         return [parse_log(value) for value in self.call("eth_getLogs", query)]
+
+    def block_receipts(self, numbers: Sequence[int]) -> list[Any]:
+        """The receipts of these blocks as the node gives them (see chain.receipts)."""
+        return self.batch([("eth_getBlockReceipts", (hex(n),)) for n in numbers])
 
     def read(self, *, to: str, data: bytes, block: BlockId = "latest", sender: str = "") -> bytes:
         """The return data of a call that changes nothing. Raises Reverted."""

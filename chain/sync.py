@@ -2,7 +2,7 @@
 
 A window is fetched outside any transaction and stored in one, under the lock of the chain's row,
 and only if the row still stands where the window begins: two followers can waste work, never
-double a log. Every header must link to the one before. A header of ours that the node no longer
+double a log. What is fetched is checked (see chain.fetch). A header of ours that the node no longer
 has is rewound; below the finalized block nothing may change, and a change is an error.
 """
 
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
-from eth_utils.crypto import keccak
 
-from chain import finality, locks
+from chain import fetch, finality, locks
 from chain.deployment import Deployment, deployment
+from chain.fetch import ChainMoved
 from chain.models import Block, Chain, Log
 from chain.rpc import ChainError, ChainUnavailable, Header, RawLog, Rpc, RpcError
 
@@ -39,10 +39,6 @@ class FinalizedChanged(ChainError):
     """A block that was final is another one now. Nothing is taken in until a person has looked."""
 
 
-class ChainMoved(ChainError):
-    """The node's answers belong to different forks; the next attempt starts afresh."""
-
-
 @dataclass(frozen=True)
 class SyncResult:
     """Where following stands; `busy` when another worker holds the lock."""
@@ -58,15 +54,15 @@ class SyncResult:
 def sync(rpc: Rpc) -> SyncResult:
     """Take in everything up to the node's head.
 
-    Raises WrongChain, ChainBehind, FinalizedChanged (nothing stored), ChainMoved and
-    ChainUnavailable (what was stored before stands; call again).
+    Raises WrongChain, ChainBehind, FinalizedChanged, FinalityDisputed (nothing stored), ChainMoved,
+    NodeLied and ChainUnavailable (what was stored before stands; call again).
     """
     ours = deployment()
     with locks.held(f"chain.sync.{ours.chain_id}") as mine:
         if not mine:
             return SyncResult(busy=True)
         rpc.require_chain(ours.chain_id)
-        head = _need(rpc, "latest")
+        head = fetch.header(rpc, "latest")
         chain = _row(rpc, ours)
         depth = _rewind(rpc, chain, head)
         final = finality.finalized(rpc, head)
@@ -77,19 +73,12 @@ def sync(rpc: Rpc) -> SyncResult:
         return SyncResult(chain.height, chain.finalized_number, head.number, logs, depth)
 
 
-def _need(rpc: Rpc, block: int | str) -> Header:
-    header = rpc.header(block)
-    if header is None:
-        raise ChainUnavailable(f"the node at {rpc.url} has no block {block}")
-    return header
-
-
 def _row(rpc: Rpc, ours: Deployment) -> Chain:
     """The chain's row; on first sight it stands before the deployment's block."""
     chain = Chain.objects.filter(chain_id=ours.chain_id).first()
     if chain is not None:
         return chain
-    start = _need(rpc, max(0, ours.block_number - 1))
+    start = fetch.header(rpc, max(0, ours.block_number - 1))
     with transaction.atomic():
         chain, created = Chain.objects.get_or_create(
             chain_id=ours.chain_id,
@@ -125,7 +114,7 @@ def _rewind(rpc: Rpc, chain: Chain, head: Header) -> int:
             f"the node at {rpc.url} stands at block {head.number}, but block "
             f"{chain.finalized_number} was already final: it lost its state, or is another chain"
         )
-    final = _need(rpc, chain.finalized_number)
+    final = fetch.header(rpc, chain.finalized_number)
     if final.hash != chain.finalized_hash:
         raise FinalizedChanged(
             f"block {chain.finalized_number} was final as {chain.finalized_hash}, and the node at "
@@ -151,7 +140,7 @@ def _common_ancestor(rpc: Rpc, chain: Chain, top: int) -> int:
         blocks = list(stored)
         headers = rpc.headers([block.number for block in blocks])
         for block, header in zip(blocks, headers, strict=True):
-            if header is not None and header.hash == block.hash:
+            if header is not None and fetch.proven(header).hash == block.hash:
                 return block.number
         top = bottom
     return chain.finalized_number
@@ -190,8 +179,8 @@ def _take_window(rpc: Rpc, chain: Chain, ours: Deployment, head: Header, final: 
     """Fetch, check and store the next window; returns how many logs. Adapts the window's size."""
     last = min(head.number, chain.height + chain.window)
     try:
-        headers = _linked(rpc.headers(range(chain.height + 1, last + 1)), chain)
-        logs = _logs(rpc, ours, headers)
+        headers = fetch.headers(rpc, after=chain.height, after_hash=chain.height_hash, last=last)
+        logs = fetch.logs(rpc, addresses=list(ours.names), headers=headers)
     except ChainUnavailable:
         _shrink(chain)
         raise
@@ -209,57 +198,6 @@ def _take_window(rpc: Rpc, chain: Chain, ours: Deployment, head: Header, final: 
 def _shrink(chain: Chain) -> None:
     chain.window = max(1, chain.window // 2)
     Chain.objects.filter(pk=chain.pk).update(window=chain.window)
-
-
-def _linked(headers: Sequence[Header | None], chain: Chain) -> list[Header]:
-    """The headers, each linked to the one before and the first to ours. Raises ChainMoved."""
-    parent, number, linked = chain.height_hash, chain.height, []
-    for header in headers:
-        number += 1
-        if header is None or header.number != number or header.parent_hash != parent:
-            raise ChainMoved(f"the header of block {number} does not link to {parent}")
-        parent = header.hash
-        linked.append(header)
-    return linked
-
-
-def _logs(rpc: Rpc, ours: Deployment, headers: Sequence[Header]) -> list[RawLog]:
-    """The logs of exactly these blocks, each once, in order.
-
-    A node may answer the range from another fork, or leave logs out. A log of a foreign block
-    is refused; a block whose bloom filter names one of our contracts without a log of it is asked
-    for again by its hash, which cannot be answered from another fork.
-    """
-    addresses = list(ours.names)
-    blocks = {header.hash: header for header in headers}
-    found = rpc.logs(addresses=addresses, first=headers[0].number, last=headers[-1].number)
-    seen = {(log.block_hash, log.address) for log in found}
-    for header in headers:
-        named = [address for address in addresses if bloom_has(header.bloom, address)]
-        if any((header.hash, address) not in seen for address in named):
-            found += rpc.logs_of_block(addresses=addresses, block_hash=header.hash)
-    wanted = [log for log in found if log.address in ours.names and log.topics]
-    for log in wanted:
-        block = blocks.get(log.block_hash)
-        if block is None or block.number != log.block_number:
-            raise ChainMoved(f"a log of block {log.block_number} belongs to another fork")
-    unique = {(log.block_number, log.log_index): log for log in wanted}
-    return [unique[position] for position in sorted(unique)]
-
-
-def bloom_has(bloom: int, address: str) -> bool:
-    """Whether a block's bloom filter may contain an address (never wrongly no)."""
-    digest = _bloom_digest(address)
-    return all(bloom >> (int.from_bytes(digest[i : i + 2]) & 2047) & 1 for i in (0, 2, 4))
-
-
-_digests: dict[str, bytes] = {}
-
-
-def _bloom_digest(address: str) -> bytes:
-    if address not in _digests:
-        _digests[address] = keccak(hexstr=address)
-    return _digests[address]
 
 
 def _store(

@@ -141,6 +141,11 @@ SITE_CHAIN_NAME = ENV.get("LAM_CHAIN_NAME", "Action Model local chain")
 CHAIN_POLL_SECONDS = float(ENV.get("CHAIN_POLL_SECONDS", "0.5"))
 # Unset: the node's `finalized` tag. A number: that many blocks behind the head.
 CHAIN_FINALITY_DEPTH = int(ENV["CHAIN_FINALITY_DEPTH"]) if "CHAIN_FINALITY_DEPTH" in ENV else None
+# Headers must have their hash, and logs are those of receipts with the header's root. Off only for
+# chains whose headers or receipts are not Ethereum's, or nodes without eth_getBlockReceipts.
+CHAIN_PROVE_LOGS = flag("CHAIN_PROVE_LOGS", default=True)
+# A second node, of another operator, that must agree on every block before it counts as final.
+CHAIN_SECOND_RPC_URL = ENV.get("CHAIN_SECOND_RPC_URL", "")
 # A transaction that waits longer gets a variant with higher fees.
 CHAIN_BUMP_SECONDS = float(ENV.get("CHAIN_BUMP_SECONDS", "30"))
 # Who shows this token may read /metrics; empty: only who asks from this machine, not by a proxy.

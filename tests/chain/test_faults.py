@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from chain import outbox, projection, sync
+from chain.fetch import ChainMoved
 from chain.follow import step
 from chain.models import Cursor, Intent, Log, Transaction
 from chain.projection import Projection
@@ -64,7 +65,7 @@ def round_with_a_crash(emitter, dice: random.Random) -> None:
     owner, name = dice.choice(POINTS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(owner, name, dying(getattr(owner, name), dice, after=dice.random() < 0.5))
-        with contextlib.suppress(Died, ChainUnavailable, sync.ChainMoved, sync.ChainBehind):
+        with contextlib.suppress(Died, ChainUnavailable, ChainMoved, sync.ChainBehind):
             step(emitter.client)
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from chain.finality import FinalityDisputed
 from chain.follow import Round, step
 from chain.keys import KeyUnavailable
 from chain.rpc import ChainError, Rpc
@@ -48,7 +49,7 @@ class Command(BaseCommand):
         """One round; how many have failed in a row."""
         try:
             self._report(step(rpc))
-        except FinalizedChanged as error:
+        except (FinalizedChanged, FinalityDisputed) as error:
             raise CommandError(f"{error}. Nothing was taken in; look at the node.") from error
         except (ChainError, KeyUnavailable) as error:
             logger.error("%s: %s; trying again", type(error).__name__, error)
