@@ -104,6 +104,18 @@ def test_what_it_is_made_of_tells_it_from_a_newcomer(live, after, by):
     assert (found.get("is"), found["by"]) == ("yes", by)
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        "<label>Task <input></label><label for=todo>Task Task</label><input id=todo>",
+        "<button class=b1>Save</button><div><button class=b9>Save</button></div>",
+    ],
+)
+def test_anchors_that_single_out_different_elements_find_none_of_them(live, after):
+    field = "<label>Task <input id=todo data-it></label>"
+    assert find(live, field if "todo" in after else BUTTON, after)["kind"] == "ambiguous"
+
+
 def rows(*names: str, mark: str = "") -> str:
     cells = (
         f"<tr><td>{name}</td><td>{len(name)}</td><td><button {'data-it' if name == mark else ''}"

@@ -203,6 +203,6 @@ function alike(tree: Tree, index: number, other: number): boolean {
 }
 
 /** Whether one is inside the other: then they are one thing to a person. */
-function related(tree: Tree, index: number, other: number): boolean {
+export function related(tree: Tree, index: number, other: number): boolean {
   return tree.isInside(index, other) || tree.isInside(other, index);
 }

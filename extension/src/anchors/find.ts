@@ -8,7 +8,7 @@
 
 import type { Element as Described } from "../workflow";
 import {
-  contextOf, isField, isMasked, pathOf, plain, rawContextOf, sameItem, Tree, type Anchors,
+  contextOf, isField, isMasked, pathOf, plain, rawContextOf, related, sameItem, Tree, type Anchors,
 } from "./describe";
 
 /** Which anchor decided. */
@@ -27,6 +27,9 @@ export interface Given {
   context?: string[];
 }
 
+/** An anchor with what it holds of. */
+type Rule = [by: Anchor, holds: (index: number) => boolean];
+
 const MISSING: Found = { kind: "missing" };
 const PRESSABLE = new Set(["button", "link", "menuitem", "tab", "option", "treeitem", "radio", "checkbox"]);
 
@@ -36,9 +39,22 @@ export function find(wanted: Anchors, tree: Tree, given: Given = {}): Found {
   const label = given.label ?? wanted.label;
   if (!plain(label)) return unlabelled(wanted, tree, all, given);
   const called = calledSo(wanted, tree, all, label);
-  if (called.length) return choose(wanted, tree, called, given);
+  if (called.length) return unlessNamedElsewhere(wanted, tree, all, given, choose(wanted, tree, called, given));
   if (given.label === undefined && isMasked(label)) return masked(wanted, tree, all);
   return given.label === undefined ? renamed(wanted, tree, all) : MISSING;
+}
+
+/**
+ * An id that a person thought up and that only another element has speaks against the one that was
+ * found: a newcomer may have taken the label. Not where the label or the item was given for this
+ * run, as then another element than the recorded one may be meant.
+ */
+function unlessNamedElsewhere(wanted: Anchors, tree: Tree, all: number[], given: Given, found: Found): Found {
+  const free = given.label !== undefined || given.context?.length;
+  if (found.kind !== "one" || free || !isName(wanted.id)) return found;
+  const named = all.filter((index) => tree.at(index).id === wanted.id && isSameKind(wanted, tree.at(index)));
+  if (named.length !== 1 || named[0] === found.index || related(tree, named[0]!, found.index)) return found;
+  return { kind: "ambiguous", candidates: [found.index, named[0]!] };
 }
 
 /** The elements of the same kind with that label; of another kind when there are none. */
@@ -134,7 +150,7 @@ function words(text: string): string[] {
 }
 
 function narrow(wanted: Anchors, tree: Tree, candidates: number[]): Found {
-  const rules: [Anchor, (index: number) => boolean][] = [
+  const rules: Rule[] = [
     ["context", (index) => sameItem(contextOf(tree, index), wanted.context)],
     ["id", (index) => wanted.id !== "" && tree.at(index).id === wanted.id],
     ["classes", (index) => sameClasses(wanted, tree.at(index))],
@@ -143,10 +159,17 @@ function narrow(wanted: Anchors, tree: Tree, candidates: number[]): Found {
   let left = candidates;
   for (const [by, holds] of rules) {
     const kept = left.filter(holds);
-    if (kept.length === 1) return { kind: "one", index: kept[0]!, by };
+    if (kept.length === 1) return agreed(candidates, rules, { kind: "one", index: kept[0]!, by });
     if (kept.length) left = kept;
   }
   return byPosition(wanted, left);
+}
+
+/** Anchors that single out different elements say nothing together. */
+function agreed(candidates: number[], rules: Rule[], found: Found & { kind: "one" }): Found {
+  const singled = rules.map(([, holds]) => candidates.filter(holds)).filter((kept) => kept.length === 1).flat();
+  const all = [...new Set([found.index, ...singled])];
+  return all.length === 1 ? found : { kind: "ambiguous", candidates: all };
 }
 
 /** Only where nothing else told them apart, and there are as many as there were. */
