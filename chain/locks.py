@@ -21,6 +21,12 @@ def held(name: str) -> Iterator[bool]:
             _release(name)
 
 
+def wait(name: str) -> None:
+    """Take the lock `name` for the rest of the transaction, waiting until it is free."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [NAMESPACE, name])
+
+
 def _release(name: str) -> None:
     # A transaction that must roll back takes no more statements; its connection is closed with it.
     if connection.needs_rollback:

@@ -122,6 +122,9 @@ class Intent(models.Model):
     to = AddressField()
     data = models.BinaryField()
     value_wei = WeiField(default=0)
+    gas_max = models.BigIntegerField(
+        null=True, blank=True, help_text="The gas limit is at most this, where there is a bound."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     address = AddressField(blank=True, default="", help_text="The key's address, once assigned.")
     nonce = models.BigIntegerField(null=True, blank=True)
@@ -154,6 +157,7 @@ class Intent(models.Model):
             ),
             address_check("to", "intent"),
             uint256_check("value_wei", "intent"),
+            models.CheckConstraint(condition=Q(gas_max__gt=0), name="intent_gas_some"),
         ]
         indexes = [
             models.Index(

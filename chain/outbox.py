@@ -34,17 +34,29 @@ class IntentConflict(ValueError):
     """The key already stands for another call."""
 
 
+class GasExceeded(Reverted):
+    """The call would now use more gas than was set aside for it."""
+
+
 class NonceUncertain(ChainError):
     """A nonce is used, and the node cannot say by which transaction; asked again later."""
 
 
 def intend(
-    *, sender: str, to: str, data: bytes, key: str, purpose: str, value_wei: int = 0
+    *,
+    sender: str,
+    to: str,
+    data: bytes,
+    key: str,
+    purpose: str,
+    value_wei: int = 0,
+    gas_max: int | None = None,
 ) -> Intent:
     """Write down a call to be made, inside the caller's transaction.
 
     `sender` names a key (see chain.keys), `key` the business event: the same key with the same
-    call gives the intent there is, with another call raises IntentConflict.
+    call gives the intent there is, with another call raises IntentConflict. The transaction's gas
+    limit is at most `gas_max`; a call that comes to need more is not sent, and fails.
     """
     call = {
         "sender": sender,
@@ -55,7 +67,7 @@ def intend(
     }
     with transaction.atomic():
         intent, created = Intent.objects.get_or_create(
-            key=key, defaults={**call, "purpose": purpose}
+            key=key, defaults={**call, "purpose": purpose, "gas_max": gas_max}
         )
     if not created and any(_value(intent, name) != value for name, value in call.items()):
         raise IntentConflict(f"{key} already stands for another call")
@@ -148,13 +160,19 @@ class _Sender:
                 self._hand_over(variant)
 
     def _estimate(self, intent: Intent) -> int:
+        """The gas limit to sign with. Raises GasExceeded, Reverted."""
         gas = self.rpc.estimate_gas(
             sender=self.account.address,
             to=intent.to,
             data=bytes(intent.data),
             value_wei=intent.value_wei,
         )
-        return gas * GAS_PADDING_PERCENT // 100
+        padded = gas * GAS_PADDING_PERCENT // 100
+        if intent.gas_max is None:
+            return padded
+        if gas > intent.gas_max:
+            raise GasExceeded(3, f"it needs {gas} gas now, {intent.gas_max} were set aside")
+        return min(padded, intent.gas_max)
 
     def _assign(self, intent: Intent) -> None:
         """Give the intent the next nonce; the unique constraint refuses a second holder."""

@@ -16,6 +16,9 @@ from chain.rpc import BlockId, Reverted, Rpc, RpcError
 IS_VALID_SIGNATURE = keccak(text="isValidSignature(bytes32,bytes)")[:4]
 ACCEPTED = IS_VALID_SIGNATURE.ljust(32, b"\0")
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+# What a wallet may spend on saying whether a signature is its own, and a factory on deploying it
+# first: passkeys checked in Solidity take some hundred thousand.
+SIGNATURE_GAS_MAX = 5_000_000
 # What ends a signature of a wallet that is not deployed yet (ERC-6492).
 PREDEPLOYED = bytes.fromhex("6492" * 16)
 
@@ -92,7 +95,9 @@ def _question(digest: bytes, signature: bytes) -> bytes:
 
 def _accepts(rpc: Rpc, address: str, digest: bytes, signature: bytes, block: BlockId) -> bool:
     try:
-        return rpc.read(to=address, data=_question(digest, signature), block=block) == ACCEPTED
+        question = _question(digest, signature)
+        answer = rpc.read(to=address, data=question, block=block, gas_max=SIGNATURE_GAS_MAX)
+        return answer == ACCEPTED
     except (Reverted, RpcError):
         return False
 
@@ -104,7 +109,7 @@ def _last_answer(rpc: Rpc, calls: Sequence[tuple[str, bytes]], block: BlockId) -
     so no contract of ours need be on the chain. The last call may change nothing.
     """
     try:
-        answer = rpc.create(_program(calls), block=block)
+        answer = rpc.create(_program(calls), block=block, gas_max=SIGNATURE_GAS_MAX)
     except (Reverted, RpcError):
         return b""
     succeeded, size = (int.from_bytes(answer[i : i + 32], "big") for i in (0, 32))

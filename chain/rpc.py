@@ -145,6 +145,10 @@ def _error(error: dict[str, Any]) -> RpcError:
     return kind(code, message, data)
 
 
+def _bounded(gas_max: int | None) -> dict[str, str]:
+    return {} if gas_max is None else {"gas": hex(gas_max)}
+
+
 class Rpc:
     """A node at `url`. Safe to share between threads; connections are kept open per thread."""
 
@@ -241,19 +245,40 @@ class Rpc:
         """The receipts of these blocks as the node gives them (see chain.receipts)."""
         return self.batch([("eth_getBlockReceipts", (hex(n),)) for n in numbers])
 
-    def read(self, *, to: str, data: bytes, block: BlockId = "latest", sender: str = "") -> bytes:
+    def read(
+        self,
+        *,
+        to: str,
+        data: bytes,
+        block: BlockId = "latest",
+        sender: str = "",
+        gas_max: int | None = None,
+    ) -> bytes:
         """The return data of a call that changes nothing. Raises Reverted."""
         call = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
+        call |= _bounded(gas_max)
         return bytes.fromhex(self.call("eth_call", call, block_id(block))[2:])
 
-    def create(self, code: bytes, block: BlockId = "latest") -> bytes:
+    def create(
+        self, code: bytes, block: BlockId = "latest", *, gas_max: int | None = None
+    ) -> bytes:
         """What creation code returns, executed and thrown away. Raises Reverted."""
-        answer = self.call("eth_call", {"data": "0x" + code.hex()}, block_id(block))
+        call = {"data": "0x" + code.hex()} | _bounded(gas_max)
+        answer = self.call("eth_call", call, block_id(block))
         return bytes.fromhex(answer[2:])
 
-    def estimate_gas(self, *, sender: str, to: str, data: bytes, value_wei: int = 0) -> int:
-        """Gas the call would use now, unpadded. Raises Reverted."""
+    def estimate_gas(
+        self,
+        *,
+        sender: str,
+        to: str,
+        data: bytes,
+        value_wei: int = 0,
+        gas_max: int | None = None,
+    ) -> int:
+        """Gas the call would use now, unpadded. Raises Reverted, RpcError beyond `gas_max`."""
         call = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(value_wei)}
+        call |= _bounded(gas_max)
         return int(self.call("eth_estimateGas", call), 16)
 
     def send_raw(self, raw: bytes) -> str:

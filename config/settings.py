@@ -158,9 +158,17 @@ PROJECTIONS = [
 ]
 # What the relayer pays for on behalf of users.
 RELAY_CALLS_PER_DAY = int(ENV.get("LAM_RELAY_CALLS_PER_DAY", "50"))
+# Gas of one call; of the calls of a day that one account asks for; and of all of them.
+RELAY_GAS_MAX = int(ENV.get("LAM_RELAY_GAS_MAX", "1000000"))
+RELAY_GAS_PER_ACCOUNT = int(ENV.get("LAM_RELAY_GAS_PER_ACCOUNT", "5000000"))
+RELAY_GAS_PER_DAY = int(ENV.get("LAM_RELAY_GAS_PER_DAY", "100000000"))
+# The LAM, in wei, that whoever votes or delegates through the relayer must have: it takes as much
+# gas to move the votes of nothing.
+RELAY_POWER_WEI = int(ENV.get("LAM_RELAY_POWER_WEI", str(10**18)))
+# Calls that failed on chain, and were paid, after which an account has to wait a day.
+RELAY_FAILURES_MAX = int(ENV.get("LAM_RELAY_FAILURES_MAX", "2"))
 # What one account may say in the discussion of proposals.
 COMMENTS_PER_HOUR = int(ENV.get("LAM_COMMENTS_PER_HOUR", "20"))
-RELAY_GAS_MAX = int(ENV.get("LAM_RELAY_GAS_MAX", "1000000"))
 
 # The votes it takes to open a poll, and how many one author may have open.
 POLL_POWER_WEI = int(ENV.get("LAM_POLL_POWER_WEI", "1"))

@@ -32,4 +32,5 @@ def _carry_out(user: User, proposal: Proposal, kind: RelayedCall.Kind) -> Intent
         contract="LAMGovernor",
         calldata=as_draft(proposal).call_to(kind.value),
         purpose=f"{kind.value} proposal {proposal.pk}",
+        about=str(proposal.pk),
     )

@@ -11,9 +11,10 @@ from chain.abi import contract
 from chain.clock import clock
 from chain.contracts import read, signing_domain
 from chain.models import Intent
+from chain.relayer import NotRelayed
 from chain.rpc import Rpc
 from governance.models import RelayedCall
-from governance.relay import NotRelayed, relay
+from governance.relay import relay, require_weight
 from governance.vote import DOMAIN_TYPE, exact
 
 VALID_SECONDS = 3600
@@ -58,6 +59,9 @@ def relay_delegation(
     digest = signatures.typed_data_digest(exact(_message(rpc, delegatee, nonce, expiry)))
     if signatures.recover(digest, signature) != to_checksum_address(delegator):
         raise NotRelayed("The signature is not the delegator's, or signs something else.")
+    require_weight(read(rpc, "LAMToken", "balanceOf", delegator), f"{delegator} has")
+    if read(rpc, "LAMToken", "delegates", delegator) == to_checksum_address(delegatee):
+        raise NotRelayed(f"{delegator} delegates to {delegatee} already.")
     v, r, s = signature[64], signature[:32], signature[32:64]
     calldata = contract("LAMToken").encode_call(
         "delegateBySig", delegatee, nonce, expiry, v if v >= 27 else v + 27, r, s
@@ -68,6 +72,8 @@ def relay_delegation(
         contract="LAMToken",
         calldata=calldata,
         purpose=f"delegate {delegator} to {delegatee}",
+        about="",
+        signer=to_checksum_address(delegator),
         rpc=rpc,
     )
 

@@ -239,6 +239,7 @@ class RelayedCall(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="relayed")
     kind = models.CharField(max_length=10, choices=Kind)
+    signer = AddressField(blank=True, default="", help_text="Whose signature it carries.")
     intent = models.ForeignKey(Intent, models.PROTECT, related_name="relayed")
     asked_at = models.DateTimeField(auto_now_add=True)
 
@@ -250,7 +251,10 @@ class RelayedCall(models.Model):
             ),
             models.UniqueConstraint(fields=["user", "intent"], name="relayed_once_per_user"),
         ]
-        indexes = [models.Index(fields=["user", "asked_at"], name="relayed_lately")]
+        indexes = [
+            models.Index(fields=["user", "asked_at"], name="relayed_lately"),
+            models.Index(fields=["signer"], condition=~Q(signer=""), name="relayed_for"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.user_id}"

@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 from accounts.api import ChainAway
 from accounts.models import User
 from accounts.permissions import CanManageAccount
+from chain.relayer import LimitReached, NotRelayed
 from chain.rpc import ChainError
 from governance.propose import ProposalError
-from governance.relay import LimitReached, NotRelayed
 
 
 class Refused(exceptions.APIException):

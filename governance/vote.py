@@ -10,9 +10,10 @@ from chain import signatures
 from chain.abi import contract
 from chain.contracts import read, signing_domain
 from chain.models import Intent
-from chain.rpc import Rpc
+from chain.relayer import NotRelayed
+from chain.rpc import Reverted, Rpc
 from governance.models import Proposal, RelayedCall, Support
-from governance.relay import NotRelayed, relay
+from governance.relay import relay, require_weight
 
 PACKED_BYTES = 48
 UINT192_MAX = 2**192 - 1
@@ -97,14 +98,26 @@ def relay_vote(
     digest = signatures.typed_data_digest(exact(message))
     if not signatures.verify(address=voter, digest=digest, signature=signature, rpc=rpc):
         raise NotRelayed("The signature is not the voter's, or signs something else.")
+    _require_power(rpc, voter, proposal)
     return relay(
         user=user,
         kind=RelayedCall.Kind.VOTE,
         contract="LAMGovernor",
         calldata=_calldata(proposal, support, voter, signature, reason, params),
         purpose=f"vote {Support(support).label} on {proposal.pk} by {voter}",
+        about=str(proposal.pk),
+        signer=voter,
         rpc=rpc,
     )
+
+
+def _require_power(rpc: Rpc, voter: str, proposal: Proposal) -> None:
+    try:
+        power_wei = read(rpc, "LAMToken", "getPastVotes", voter, proposal.vote_start)
+    except Reverted:
+        # Voting has not begun; trying the call says so.
+        return
+    require_weight(power_wei, f"When voting began, {voter} had the votes of")
 
 
 def exact(message: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from django.utils import timezone
 from eth_utils.address import is_checksum_formatted_address, to_checksum_address
 
 from accounts.models import User, Wallet
-from chain import outbox, signatures
-from chain.abi import contract, revert_reason
+from chain import outbox, relayer, signatures
+from chain.abi import contract
 from chain.deployment import deployment
 from chain.models import Intent
 from chain.projection import DecodedLog, Projection
-from chain.rpc import Reverted, Rpc
+from chain.rpc import Rpc
 from points import bundle, ledger
 from points.ledger import Amount
 from points.models import (
@@ -42,7 +42,6 @@ from points.models import (
     Unit,
 )
 
-RELAYER = "relayer"
 DEADLINE_SECONDS = 3600
 RELAYS_PER_ACCOUNT_PER_DAY = 5
 CLAIM_TYPES = {
@@ -210,13 +209,17 @@ def relay(
         signature,
     )  # fmt: skip
     to = deployment().address("RewardsDistributor")
-    _require_success(to, data)
+    gas = _gas_bound(to, data)
     with transaction.atomic():
-        # Locks the user's row, so that parallel requests are counted one after the other.
-        User.objects.select_for_update().get(pk=user.pk)
-        _require_allowance(account)
+        relayer.lock()
+        _require_allowance(account, gas)
         intent = outbox.intend(
-            sender=RELAYER, to=to, data=data, key=key, purpose=f"claim of {account}"
+            sender=relayer.RELAYER,
+            to=to,
+            data=data,
+            key=key,
+            purpose=f"claim of {account}",
+            gas_max=gas,
         )
         RelayedClaim.objects.get_or_create(
             intent=intent,
@@ -263,23 +266,30 @@ def _claimable_proof(account: str) -> Proof:
     return found
 
 
-def _require_success(to: str, data: bytes) -> None:
+def _gas_bound(to: str, data: bytes) -> int:
     """Ask the node before gas is spent: it sees claims that are not final yet."""
     try:
-        Rpc(settings.ETH_RPC_URL).read(to=to, data=data)
-    except Reverted as error:
-        reason = revert_reason(error.data) if error.data else error.message
-        raise ClaimRefused(f"The claim would fail: {reason}.") from error
+        return relayer.gas_bound(to=to, data=data, rpc=Rpc(settings.ETH_RPC_URL))
+    except relayer.NotRelayed as error:
+        raise ClaimRefused(str(error)) from error
 
 
-def _require_allowance(account: str) -> None:
+def _require_allowance(account: str, gas: int) -> None:
     since = timezone.now() - timedelta(days=1)
-    recent = RelayedClaim.objects.filter(account=account, requested_at__gt=since).count()
+    relayed = RelayedClaim.objects.filter(account=account)
+    recent = relayed.filter(requested_at__gt=since).count()
     if recent >= RELAYS_PER_ACCOUNT_PER_DAY:
         raise TooManyRelays(
             f"{account} has had {recent} claims relayed within a day; "
             "claim with the wallet itself, or tomorrow."
         )
+    # Of two claims under one root the chain pays one, and the gas of both.
+    if relayed.exclude(intent__state__in=[Intent.State.DONE, Intent.State.FAILED]).exists():
+        raise ClaimRefused(f"A claim of {account} is under way; wait until it is final.", "account")
+    try:
+        relayer.require_budget(gas)
+    except relayer.LimitReached as error:
+        raise TooManyRelays(str(error)) from error
 
 
 def _place(log: DecodedLog) -> dict[str, Any]:

@@ -239,6 +239,23 @@ def test_an_account_has_few_relays_a_day(active, monkeypatch):
         claims.relay(user=active.rich, **active.signed(active.rich, stranger().address))
 
 
+def test_a_second_claim_waits_until_the_first_is_final(active):
+    claims.relay(user=active.rich, **active.signed(active.rich, stranger().address))
+    with pytest.raises(claims.ClaimRefused, match="under way"):
+        claims.relay(user=active.rich, **active.signed(active.rich, stranger().address))
+
+
+def test_claims_share_the_relayers_gas_of_a_day(active, settings):
+    gas = claims.relay(user=active.rich, **active.signed(active.rich, stranger().address)).gas_max
+    settings.RELAY_GAS_PER_DAY = gas + gas // 2
+    with pytest.raises(claims.TooManyRelays, match="used up"):
+        claims.relay(user=active.poor, **active.signed(active.poor, stranger().address))
+    settings.RELAY_GAS_MAX = 50_000
+    with pytest.raises(claims.ClaimRefused):
+        claims.relay(user=active.poor, **active.signed(active.poor, stranger().address))
+    assert RelayedClaim.objects.count() == 1
+
+
 def test_nothing_is_claimable_before_a_root_is_active(loop):
     with pytest.raises(claims.ClaimRefused, match="No root is active"):
         loop.signed(loop.rich, stranger().address)
