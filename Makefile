@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-points bench-governance bench-loop bench-replay clean
+.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -68,6 +68,9 @@ bench-verify: install  ## Verification on recordings of people: RECORDINGS=PATH
 
 bench-gas: install  ## Gas of the contracts' verbs, from receipts
 	$(PY) -m bench.gas
+
+bench-mutation: install  ## Faults put into the contracts, found by their tests; goes on where it ended
+	$(PY) -m bench.mutation
 
 bench-points: install  ## Trees, the ledger and the close of an epoch
 	$(PY) -m bench.points

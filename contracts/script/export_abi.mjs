@@ -1,6 +1,7 @@
 // Compiles the contracts and writes contracts/abi/NAME.json. `--standard-json FILE` writes the compiler's
-// input instead, which block explorers take to verify the deployed bytecode: of every contract, or of
-// the one that `--contract NAME` names. `--benchmarks --out FOLDER` compiles what gas is compared with.
+// input instead, which block explorers take to verify the deployed bytecode: of every contract, of the
+// one that `--contract NAME` names, or of a source unit, `--unit PATH`. `--benchmarks --out FOLDER`
+// compiles what gas is compared with.
 //
 // The same sources give the same bytes on every machine: npm's solc is pinned, source units have names
 // that no machine's paths enter, and the output has no dates. `--out FOLDER` writes elsewhere, which is
@@ -97,7 +98,8 @@ function artifact(contractName, unit, { abi, evm }) {
 function main() {
   const folder = option("out") ?? join(contracts, "abi");
   const wanted = process.argv.includes("--benchmarks") ? BENCHMARKS : DEPLOYED;
-  const units = option("contract") ? [wanted[option("contract")]] : Object.values(wanted);
+  const one = option("unit") ?? wanted[option("contract")];
+  const units = one ? [one] : Object.values(wanted);
   const input = { language: "Solidity", sources: closure(units), settings: SETTINGS };
   if (option("standard-json")) return write(option("standard-json"), input);
   mkdirSync(folder, { recursive: true });
