@@ -20,7 +20,7 @@ from accounts.api import refuse, user_of
 from accounts.models import User, Wallet
 from accounts.permissions import CanManageAccount, CanRead
 from accounts.throttling import AddressThrottle
-from points import archive, bundle, claims, epochs
+from points import archive, bundle, claims, epochs, export
 from points.models import (
     Account,
     AccountKind,
@@ -225,6 +225,30 @@ class BundleView(APIView):
         except FileNotFoundError as error:
             raise exceptions.NotFound(f"The bundle of epoch {number} is not here.") from error
         return FileResponse(path.open("rb"), as_attachment=True, filename=f"epoch-{number}.zip")
+
+
+class EpochExportView(APIView):
+    """Signed in, about oneself."""
+
+    permission_classes = (CanRead,)
+
+    @extend_schema(
+        operation_id="epoch_export",
+        description=(
+            "What one's own points of a closed epoch follow from, with proofs under the ledger "
+            "root: what `python -m points.verify BUNDLE --mine EXPORT` computes them again from. "
+            "Tokens need the scope `read`."
+        ),
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, number: int) -> Response:
+        """A download, or 404 while the epoch is not closed."""
+        try:
+            document = export.epoch_export(user_of(request), _epoch(number))
+        except export.NotClosed as error:
+            raise exceptions.NotFound(str(error)) from None
+        name = f"action-model-epoch-{number}.json"
+        return Response(document, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _proof(number: int, address: str) -> Response:

@@ -114,7 +114,7 @@ def _allocate(epoch: Epoch) -> None:
     epoch.emission_limit_wei = scheduled_emission(epoch.number, emission_limits())
     paid = convert(epoch, min(policy.emission(epoch.number), epoch.emission_limit_wei))
     seal.seal_pending(epoch=epoch.number)
-    epoch.ledger_root = seal.ledger_root(epoch.number)
+    epoch.ledger_root = seal.store_tree(epoch.number)
     epoch.emission_wei = paid.wei
     epoch.millipoints = paid.millipoints
     epoch.accounts = paid.accounts

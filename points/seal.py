@@ -5,20 +5,26 @@ a time; closing an epoch seals what is left and takes the Merkle root of the epo
 """
 
 import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
 from points.arrays import array_item, array_literals
 from points.keccak import Bytes
 from points.merkle import MerkleTree
-from points.models import Entry, Seal
+from points.models import Entry, Epoch, Seal
 
 SEALER_LOCK = 7412
 GENESIS = bytes(32)
 EMPTY_ROOT = "0x" + bytes(32).hex()
 """The ledger root of an epoch without entries."""
+NODES = "ledger.bin"
 BATCH = 20_000
 # A transaction that took an earlier id may commit after a later id was sealed; this far back the
 # sealer looks for such stragglers. Closing an epoch looks through all of it.
@@ -50,8 +56,60 @@ def chain_after(chain: bytes, digest: bytes) -> bytes:
 
 def ledger_root(epoch: int) -> str:
     """Merkle root over the digests of an epoch's sealed entries in their order."""
+    return _root(_tree(epoch))
+
+
+def store_tree(epoch: int) -> str:
+    """Keep the tree over an epoch's sealed entries on disk, for proofs; its root.
+
+    Beside the bundle and outside its hash: salted digests, which can be built again.
+    """
+    tree = _tree(epoch)
+    path = _path(epoch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        if tree:
+            tree.nodes.tofile(file)
+    os.replace(name, path)
+    return _root(tree)
+
+
+def open_tree(epoch: Epoch) -> MerkleTree:
+    """The tree over a closed epoch's entries, its nodes left on disk; built when not there.
+
+    Raises ValueError when the epoch has no entries.
+    """
+    path = _path(epoch.number)
+    if not path.exists() or _mapped(path).root != epoch.ledger_root:
+        store_tree(epoch.number)
+    return _mapped(path)
+
+
+def places(entries: Sequence[int]) -> dict[int, int]:
+    """Positions of sealed entries of one epoch in its tree, by id."""
+    seals = Seal.objects.filter(entry__in=entries)
+    first = Seal.objects.filter(epoch_number__in=seals.values("epoch_number")).aggregate(
+        first=Min("position")
+    )["first"]
+    return {entry: position - first for entry, position in seals.values_list("entry", "position")}
+
+
+def _tree(epoch: int) -> MerkleTree | None:
     digests = epoch_digests(epoch)
-    return MerkleTree.of_leaves(digests).root if len(digests) else EMPTY_ROOT
+    return MerkleTree.of_leaves(digests) if len(digests) else None
+
+
+def _root(tree: MerkleTree | None) -> str:
+    return tree.root if tree else EMPTY_ROOT
+
+
+def _path(epoch: int) -> Path:
+    return Path(settings.BUNDLES_DIR) / f"epoch-{epoch}-{NODES}"
+
+
+def _mapped(path: Path) -> MerkleTree:
+    return MerkleTree(np.memmap(path, np.uint8, "r").reshape(-1, 32))
 
 
 def epoch_digests(epoch: int) -> Bytes:
@@ -69,15 +127,6 @@ def epoch_digests(epoch: int) -> Bytes:
             joined = cursor.fetchone()[0] or b""
             parts.append(np.frombuffer(joined, np.uint8).reshape(-1, 32))
     return np.concatenate(parts)
-
-
-def inclusion_proof(entry: Entry) -> list[str]:
-    """Proof of a sealed entry's digest under its epoch's ledger root."""
-    seal = Seal.objects.get(entry=entry)
-    first = Seal.objects.filter(epoch_number=seal.epoch_number).order_by("position").first()
-    assert first is not None
-    tree = MerkleTree.of_leaves(epoch_digests(seal.epoch_number))
-    return tree.proof(seal.position - first.position)
 
 
 def _unsealed(epoch: int | None) -> list[tuple[int, bytes, int]]:

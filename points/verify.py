@@ -1,16 +1,18 @@
 """Check an epoch's bundle without trusting whoever published it.
 
-    python -m points.verify BUNDLE [--previous BUNDLE] [--rpc URL [--from-block N]]
+    python -m points.verify BUNDLE [--previous BUNDLE] [--rpc URL [--from-block N]] [--mine EXPORT]
 
 Recomputes the allocations from points and policy, the tree and its root, that no address lost
 anything since the previous bundle, and that the chain holds this root, policy, ledger root and
-bundle. Needs no database, no Django and no service of ours. Prints each mismatch; exits 1 if any.
+bundle; from one's own export (GET /api/v1/epochs/N/export) one's own points. Needs no database, no
+Django and no service of ours. Prints each mismatch; exits 1 if any.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,15 @@ from points import bundle
 from points.allocation import allocate, scheduled_emission
 from points.bundle import BundleError, Row
 from points.merkle import EMPTY_ROOT, MerkleTree
+from points.mine import BY_KIND, Reference, attested, check_mine
+from points.own_export import ExportError, OwnExport, read_export
 
-CATEGORIES = {"work", "referral", "creator", "spent", "reversed", "netted", "carried"}
+CATEGORIES = set().union(*BY_KIND.values())
 REWARD_POLICY = 0
 ATTESTED = (
-    "points of each address by category: they follow from private work, and are recomputable by "
-    "the person who did it",
-    "ledger_root: checked by inclusion proofs of one's own entries",
+    "points of each address by category: they follow from private work; whose they are computes "
+    "them again from an export of their own (--mine)",
+    "ledger_root: it is checked by the entries of such an export",
 )
 
 
@@ -245,14 +249,57 @@ def _view(rpc: Rpc, to: str, name: str, function: str, *arguments: Any) -> Any:
     return contract(name).decode_result(function, answer)
 
 
+def check_own(
+    published: Published, export: OwnExport, previous: Published | None = None
+) -> Iterator[Mismatch]:
+    """That one's points in a bundle follow from one's own export of the epoch."""
+    policy = _policy(published)
+    if policy is None:
+        return
+    against = Reference(
+        epoch=published.epoch,
+        hash=published.hash,
+        totals=published.totals,
+        policy=policy,
+        rows={row.address: row for row in published.rows},
+        previous={row.address: row for row in previous.rows} if previous else {},
+        opened_on=_opened_on(published, previous),
+    )
+    for wrong in check_mine(export, against):
+        yield Mismatch(
+            f"{wrong.where}, {wrong.field}", f"expected {wrong.expected}, found {wrong.found}"
+        )
+
+
+def _opened_on(published: Published, previous: Published | None) -> int | None:
+    """The day since 1970 that the epoch before began to close on; the first had none before."""
+    if published.epoch == 1:
+        return -1
+    if previous is None or previous.epoch != published.epoch - 1:
+        return None
+    closing = datetime.fromisoformat(previous.totals["closing_at"])
+    return (closing.date() - date(1970, 1, 1)).days
+
+
 def verify(
-    path: Path, *, previous: Path | None = None, rpc: Rpc | None = None, from_block: int = 0
+    path: Path,
+    *,
+    previous: Path | None = None,
+    rpc: Rpc | None = None,
+    from_block: int = 0,
+    mine: OwnExport | None = None,
 ) -> list[Mismatch]:
-    """All mismatches of a bundle. Raises BundleError when a file can't be read, ChainError."""
+    """All mismatches of a bundle, and of one's own export of its epoch.
+
+    Raises BundleError when a file can't be read, ChainError.
+    """
     published = read(path)
+    before = read(previous) if previous else None
     found = list(check(published))
-    if previous:
-        found += check_previous(published, read(previous))
+    if before:
+        found += check_previous(published, before)
+    if mine:
+        found += check_own(published, mine, before)
     if rpc:
         found += check_chain(published, rpc, from_block=from_block)
     return found
@@ -265,21 +312,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--previous", type=Path, help="the bundle of the epoch before")
     parser.add_argument("--rpc", help="a node of the chain, to compare with what it holds")
     parser.add_argument("--from-block", type=int, default=0, help="where the contracts begin")
+    parser.add_argument("--mine", type=Path, help="one's own export of the epoch, as JSON")
     given = parser.parse_args(arguments)
     try:
+        mine = read_export(given.mine) if given.mine else None
         found = verify(
             given.bundle,
             previous=given.previous,
             rpc=Rpc(given.rpc) if given.rpc else None,
             from_block=given.from_block,
+            mine=mine,
         )
-    except (BundleError, ChainError, KeyError) as error:
+    except (BundleError, ChainError, ExportError, KeyError) as error:
         print(f"can't be checked: {error}", file=sys.stderr)
         return 2
     for mismatch in found:
         print(mismatch)
     print(f"{len(found)} mismatches in {given.bundle}")
-    for each in ATTESTED:
+    if mine:
+        print(f"{len(mine.entries)} entries of {mine.account}, paid to {mine.address or 'nobody'}")
+    for each in attested(mine) if mine else ATTESTED:
         print(f"attested, not recomputed: {each}")
     return 1 if found else 0
 

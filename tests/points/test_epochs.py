@@ -179,15 +179,32 @@ def test_points_of_someone_without_a_wallet_wait_for_the_next_epoch():
     assert sum(carried.values_list("amount", flat=True)) == 0
 
 
+def proven(epoch: Epoch) -> bool:
+    """Whether every entry of an epoch is under its ledger root."""
+    places = seal.places(list(epoch.entries.values_list("pk", flat=True)))
+    tree = seal.open_tree(epoch)
+    return len(places) == epoch.entries.count() and all(
+        verify_proof(
+            root=epoch.ledger_root,
+            leaf="0x" + bytes(entry.digest).hex(),
+            proof=tree.proof(places[entry.pk]),
+        )
+        for entry in epoch.entries.all()
+    )
+
+
 def test_the_ledger_root_covers_every_entry_of_the_epoch():
     people = [make_user() for _ in range(3)]
-    epoch = closed_epoch(*((person, 5) for person in people))
-    entries = Entry.objects.filter(epoch=1)
-    assert entries.filter(seal=None).count() == 0
-    for entry in entries:
-        proof = seal.inclusion_proof(entry)
-        leaf = "0x" + bytes(entry.digest).hex()
-        assert verify_proof(root=epoch.ledger_root, leaf=leaf, proof=proof)
+    for _ in range(2):
+        assert proven(closed_epoch(*((person, 5) for person in people)))
+
+
+def test_a_ledger_tree_that_is_missing_or_anothers_is_built_again(settings):
+    first, second = (closed_epoch((make_user(), 5)) for _ in range(2))
+    files = [settings.BUNDLES_DIR / f"epoch-{number}-{seal.NODES}" for number in (1, 2)]
+    files[0].replace(files[1])
+    assert proven(first)
+    assert proven(second)
 
 
 def test_the_manifest_is_hashed_and_names_every_file():
@@ -241,7 +258,7 @@ INTERRUPTIONS = [
     ("points.ledger._insert", 0),
     ("points.conversion.allocate", 0),
     ("points.seal.seal_pending", 0),
-    ("points.seal.ledger_root", 0),
+    ("points.seal.store_tree", 0),
     ("points.bundle._store", 3),
     ("points.bundle._sync", 0),
     ("points.epochs.write_bundle", 0),
