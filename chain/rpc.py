@@ -209,9 +209,25 @@ class Rpc:
             raise ChainUnavailable(f"{self.url} answered {method} without a result")
         return answer["result"]
 
+    def _quantity(self, method: str, *params: Any) -> int:
+        answer = self.call(method, *params)
+        with _understood("a number"):
+            return int(answer, 16)
+
+    def _bytes(self, method: str, *params: Any) -> bytes:
+        answer = self.call(method, *params)
+        with _understood("bytes"):
+            return bytes.fromhex(answer[2:])
+
+    def _list(self, method: str, *params: Any) -> list[Any]:
+        answer = self.call(method, *params)
+        if not isinstance(answer, list):
+            raise ChainUnavailable(f"{self.url} did not answer {method} with a list")
+        return answer
+
     def chain_id(self) -> int:
         """The chain the node follows (EIP-155)."""
-        return int(self.call("eth_chainId"), 16)
+        return self._quantity("eth_chainId")
 
     def require_chain(self, chain_id: int) -> None:
         """Raises WrongChain when the node follows another chain."""
@@ -234,12 +250,12 @@ class Rpc:
     def logs(self, *, addresses: Sequence[str], first: int, last: int) -> list[RawLog]:
         """Logs of these addresses in blocks first..last, both included."""
         query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
-        return [parse_log(value) for value in self.call("eth_getLogs", query)]
+        return [parse_log(value) for value in self._list("eth_getLogs", query)]
 
     def logs_of_block(self, *, addresses: Sequence[str], block_hash: str) -> list[RawLog]:
         """Logs of these addresses in exactly this block (EIP-234)."""
         query = {"address": list(addresses), "blockHash": block_hash}
-        return [parse_log(value) for value in self.call("eth_getLogs", query)]
+        return [parse_log(value) for value in self._list("eth_getLogs", query)]
 
     def block_receipts(self, numbers: Sequence[int]) -> list[Any]:
         """The receipts of these blocks as the node gives them (see chain.receipts)."""
@@ -257,15 +273,14 @@ class Rpc:
         """The return data of a call that changes nothing. Raises Reverted."""
         call = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
         call |= _bounded(gas_max)
-        return bytes.fromhex(self.call("eth_call", call, block_id(block))[2:])
+        return self._bytes("eth_call", call, block_id(block))
 
     def create(
         self, code: bytes, block: BlockId = "latest", *, gas_max: int | None = None
     ) -> bytes:
         """What creation code returns, executed and thrown away. Raises Reverted."""
         call = {"data": "0x" + code.hex()} | _bounded(gas_max)
-        answer = self.call("eth_call", call, block_id(block))
-        return bytes.fromhex(answer[2:])
+        return self._bytes("eth_call", call, block_id(block))
 
     def estimate_gas(
         self,
@@ -279,7 +294,7 @@ class Rpc:
         """Gas the call would use now, unpadded. Raises Reverted, RpcError beyond `gas_max`."""
         call = {"from": sender, "to": to, "data": "0x" + data.hex(), "value": hex(value_wei)}
         call |= _bounded(gas_max)
-        return int(self.call("eth_estimateGas", call), 16)
+        return self._quantity("eth_estimateGas", call)
 
     def send_raw(self, raw: bytes) -> str:
         """Hand a signed transaction to the node; its hash."""
@@ -311,16 +326,16 @@ class Rpc:
 
     def nonce(self, address: str, block: BlockId = "latest") -> int:
         """How many transactions of this address the chain holds up to the block."""
-        return int(self.call("eth_getTransactionCount", address, block_id(block)), 16)
+        return self._quantity("eth_getTransactionCount", address, block_id(block))
 
     def balance_wei(self, address: str, block: BlockId = "latest") -> int:
         """The address's native coin, for gas."""
-        return int(self.call("eth_getBalance", address, block_id(block)), 16)
+        return self._quantity("eth_getBalance", address, block_id(block))
 
     def code(self, address: str, block: BlockId = "latest") -> bytes:
         """The code at the address; empty for an account held by a key."""
-        return bytes.fromhex(self.call("eth_getCode", address, block_id(block))[2:])
+        return self._bytes("eth_getCode", address, block_id(block))
 
     def priority_fee_wei(self) -> int:
         """The tip the node suggests."""
-        return int(self.call("eth_maxPriorityFeePerGas"), 16)
+        return self._quantity("eth_maxPriorityFeePerGas")

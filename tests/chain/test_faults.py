@@ -1,28 +1,31 @@
-"""Random schedules of reorgs, crashes and kills: nothing missed, doubled, lost or sent twice."""
+"""Random histories of reorgs, lies, failures and kills: nothing missed, doubled or sent twice."""
 
-import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
-from chain import outbox, projection, sync
-from chain.fetch import ChainMoved
+from chain.deployment import deployment
+from chain.finality import FinalityDisputed
 from chain.follow import step
-from chain.models import Cursor, Intent, Log, Transaction
+from chain.models import Block, Chain, Cursor, Intent, Log, Transaction
 from chain.projection import Projection
-from chain.rebuild import differences
-from chain.rpc import ChainUnavailable, Rpc
+from chain.rpc import ChainError, Rpc
+from chain.sync import FinalizedChanged
 from config.environment import BASE_DIR
-from tests.chain.test_outbox import Died, said, say
+from tests.chain.fault_proxy import FaultProxy
+from tests.chain.lives import live
+from tests.chain.test_outbox import said, say
 
 WORDS = "tests.chain.test_faults.words"
+PATIENCE_SECONDS = 0.4
 
 
 def note(log) -> None:
@@ -32,49 +35,24 @@ def note(log) -> None:
 
 words = Projection(name="words", events=("Emitter.Said",), handler=note, tables=("chain.Cursor",))
 
-POINTS = [
-    (outbox._Sender, "_assign"),
-    (outbox._Sender, "_sign"),
-    (outbox._Sender, "_hand_over"),
-    (outbox._Sender, "_mined"),
-    (Rpc, "send_raw"),
-    (Rpc, "logs"),
-    (sync, "_copy_logs"),
-    (sync, "_advance_finality"),
-    (projection, "_decode"),
-]
+
+def rounds(url: str) -> None:
+    """What the chain process does; it may be told off by the node, but never that final changed."""
+    rpc = Rpc(url, timeout_seconds=PATIENCE_SECONDS)
+    for _ in range(3):
+        try:
+            step(rpc)
+        except (FinalizedChanged, FinalityDisputed):
+            raise
+        except ChainError:
+            continue
 
 
-def dying(real: Callable, dice: random.Random, *, after: bool) -> Callable:
-    """The same, except that one time in two the process dies before or after it."""
-
-    def run(*args, **kwargs):
-        dies = dice.random() < 0.5
-        if dies and not after:
-            raise Died
-        result = real(*args, **kwargs)
-        if dies:
-            raise Died
-        return result
-
-    return run
-
-
-def round_with_a_crash(emitter, dice: random.Random) -> None:
-    """One round of the chain process that may die in a step or find the node gone."""
-    owner, name = dice.choice(POINTS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(owner, name, dying(getattr(owner, name), dice, after=dice.random() < 0.5))
-        with contextlib.suppress(Died, ChainUnavailable, ChainMoved, sync.ChainBehind):
-            step(emitter.client)
-
-
-def run_schedule(emitter, dice: random.Random, settings) -> int:
+def run_history(emitter, proxy: FaultProxy, dice: random.Random) -> int:
     """A random history; returns how many calls were intended."""
-    settings.PROJECTIONS = [WORDS]
     intended = spoken = 0
-    for _ in range(dice.randint(8, 16)):
-        move = dice.choice(["intend", "say", "mine", "reorg", "round", "round", "crash", "crash"])
+    for _ in range(dice.randint(10, 20)):
+        move = dice.choice(["intend", "say", "mine", "reorg", "life", "life", "life", "life"])
         if move == "intend":
             say(emitter, intended)
             intended += 1
@@ -85,10 +63,10 @@ def run_schedule(emitter, dice: random.Random, settings) -> int:
             emitter.mine(dice.randint(1, 3))
         elif move == "reorg":
             emitter.reorg(dice.randint(1, 2))
-        elif move == "round":
-            step(emitter.client)
         else:
-            round_with_a_crash(emitter, dice)
+            proxy.rate = dice.choice([0, 0.05, 0.2, 0.4])
+            dies_at = dice.choice([None, *[dice.randint(1, 50)] * 3])
+            live(lambda: rounds(proxy.url), dies_at=dies_at)
     return intended
 
 
@@ -98,28 +76,99 @@ def check(emitter, intended: int) -> None:
         step(emitter.client)
         emitter.finalize()
     step(emitter.client)
-    on_chain = said(emitter)
-    assert sorted(word for word in on_chain if word < 1000) == list(range(intended))
+    on_chain = emitter.client.logs(
+        addresses=[emitter.address], first=deployment().block_number, last=10**9
+    )
     stored = Log.objects.order_by("block_number", "log_index")
-    assert [int.from_bytes(bytes(log.data)) for log in stored] == on_chain
+    columns = ("block_hash", "log_index", "transaction_hash", "transaction_index", "address")
+    assert list(stored.values_list(*columns)) == [
+        tuple(getattr(log, name) for name in columns) for log in on_chain
+    ]
+    assert [bytes(log.data) for log in stored] == [log.data for log in on_chain]
     assert Cursor.objects.filter(chain_id=1).count() == len(on_chain)
-    assert differences(words, keep=False) == []
+    call_command("rebuild", "--check")
+    spoken = [word for word in said(emitter) if word < 1000]
+    assert sorted(spoken) == list(range(intended))
     assert set(Intent.objects.values_list("state", flat=True)) <= {"done"}
+    check_mined(emitter)
 
 
-@pytest.mark.django_db
+def check_mined(emitter) -> None:
+    """Of the variants of each intent one is in a block, the one it names; nothing else was sent."""
+    mined = Counter(
+        each["hash"]
+        for number in range(deployment().block_number, emitter.client.header().number + 1)
+        for each in emitter.rpc("eth_getBlockByNumber", hex(number), True)["transactions"]
+        if each["from"] in {intent.address.lower() for intent in Intent.objects.all()}
+    )
+    variants = set(Transaction.objects.values_list("hash", flat=True))
+    assert mined == Counter(Intent.objects.values_list("transaction_hash", flat=True))
+    assert set(mined) <= variants
+
+
+def check_refusal(emitter, proxy: FaultProxy, depth: int) -> None:
+    """A reorg of what was final is refused, loudly and each time, and changes nothing."""
+    for word in range(depth):
+        emitter.say(5000 + word)
+    step(emitter.client)
+    before = [list(model.objects.order_by("pk").values()) for model in (Chain, Block, Log, Cursor)]
+    emitter.reorg(depth)
+    emitter.say(6000)
+    proxy.rate = 0
+    for client in (emitter.client, Rpc(proxy.url)):
+        with pytest.raises(FinalizedChanged):
+            step(client)
+    after = [list(model.objects.order_by("pk").values()) for model in (Chain, Block, Log, Cursor)]
+    assert after == before
+
+
+def run_and_check(emitter, settings, seed: int) -> Counter[str]:
+    """One history to its end; the faults there were."""
+    dice = random.Random(seed)
+    settings.PROJECTIONS = [WORDS]
+    settings.CHAIN_BUMP_SECONDS = dice.choice([0, 30])
+    emitter.mine(3)
+    with FaultProxy(emitter.url, random.Random(seed)) as proxy:
+        check(emitter, run_history(emitter, proxy, dice))
+        if seed % 4 == 0:
+            check_refusal(emitter, proxy, dice.randint(3, 8))
+    return proxy.done
+
+
+# Forking beside the proxy's threads is safe: the child never touches what they hold.
+forks = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+
+@forks
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", range(10))
 def test_a_random_history_ends_right(emitter, relayer, settings, seed: int) -> None:
-    emitter.mine(3)
-    check(emitter, run_schedule(emitter, random.Random(seed), settings))
+    run_and_check(emitter, settings, seed)
 
 
+@forks
 @pytest.mark.slow
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("seed", range(10, 210))
 def test_two_hundred_random_histories_end_right(emitter, relayer, settings, seed: int) -> None:
-    emitter.mine(3)
-    check(emitter, run_schedule(emitter, random.Random(seed), settings))
+    run_and_check(emitter, settings, seed)
+
+
+@forks
+@pytest.mark.django_db(transaction=True)
+def test_a_kill_between_any_two_steps_of_a_round_costs_nothing(emitter, relayer, settings) -> None:
+    settings.PROJECTIONS = [WORDS]
+    dies_at, ended = 0, False
+    while not ended:
+        dies_at += 1
+        # So that each round follows, projects, sends and confirms.
+        say(emitter, dies_at - 1)
+        emitter.say(1000 + dies_at)
+        emitter.finalize()
+        ended = live(lambda: step(emitter.client), dies_at=dies_at)
+        step(emitter.client)
+    assert dies_at > 30
+    check(emitter, dies_at)
 
 
 def process(settings) -> subprocess.Popen:
