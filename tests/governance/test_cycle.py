@@ -5,12 +5,14 @@ from django.core.management import call_command
 
 from chain.models import Intent
 from contributions import policy
-from contributions.models import Adoption, Kind
+from contributions.models import Adoption, Document, Kind
 from contributions.policy_document import load_policy
 from governance import carry_out, proposal_templates, propose, vote
 from governance.models import Delegation, Power, Proposal, Support, Vote
 from governance.propose import Call
 from governance.state import State, power_wei, tally
+from lam_core.canonical import content_hash
+from points import epochs
 from tests.factories import make_user
 from tests.governance.conftest import LAM, changed_policy
 
@@ -144,10 +146,31 @@ def test_what_is_not_queued_in_time_expires(assembly, draft) -> None:
     assert assembly.state(proposal) == State.EXPIRED
 
 
-def test_an_unadoptable_document_is_shown_and_the_old_one_stays(assembly) -> None:
+def nowhere() -> str:
+    return "0x" + "5a" * 32
+
+
+def no_policy() -> str:
+    """A document that is known by its hash and is not what it should be."""
+    document = changed_policy(points_per_action_millipoints="plenty")
+    row = Document.objects.create(
+        pk=content_hash(document), kind=Kind.REWARD_POLICY, document=document
+    )
+    return row.pk
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [(nowhere, "No document with hash"), (no_policy, "points_per_action_millipoints")],
+    ids=["unknown", "invalid"],
+)
+def test_an_unadoptable_document_is_shown_and_the_old_one_stays(
+    assembly, client, make, why
+) -> None:
     before = policy.current(9).hash
+    document_hash = make()
     calldata = propose.contract("Registry").encode_call(
-        "adopt", int(Kind.REWARD_POLICY), "0x" + "5a" * 32, "ipfs://nowhere", 1
+        "adopt", int(Kind.REWARD_POLICY), document_hash, "ipfs://nowhere", 1
     )
     draft = propose.draft(
         calls=[Call(assembly.chain.address("Registry"), 0, calldata)],
@@ -165,10 +188,15 @@ def test_an_unadoptable_document_is_shown_and_the_old_one_stays(assembly) -> Non
     carry_out.execute(user=user, proposal=proposal)
     assembly.follow()
     assert assembly.state(proposal) == State.EXECUTED
-    adoption = Adoption.objects.get(hash="0x" + "5a" * 32)
+    adoption = Adoption.objects.get(hash=document_hash)
     assert not adoption.adoptable
-    assert adoption.reason
+    assert why in adoption.reason
     assert policy.current(9).hash == before
+    assert epochs.open_next().policy_hash == before
+    for page in (f"/proposals/{proposal.pk}", "/handover"):
+        text = client.get(page).content.decode()
+        assert "the one before stays in force" in text
+        assert why in text
 
 
 def test_power_follows_delegation_and_is_exact_in_the_past(assembly) -> None:
