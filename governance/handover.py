@@ -8,7 +8,7 @@ from chain.abi import contract
 from chain.deploy import Capability
 from chain.deployment import deployment
 from chain.rpc import Reverted, Rpc
-from governance.decode import CAPABILITIES
+from governance.call_words import CAPABILITIES
 
 ZERO_ADDRESS = "0x" + "00" * 20
 

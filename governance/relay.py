@@ -16,7 +16,7 @@ from chain.deployment import deployment
 from chain.models import Intent
 from chain.relayer import RELAYER, WINDOW, LimitReached, NotRelayed
 from chain.rpc import Rpc
-from governance.decode import lam
+from governance.call_words import lam
 from governance.models import RelayedCall
 
 UNFINISHED = (Intent.State.PENDING, Intent.State.ASSIGNED)

@@ -6,7 +6,7 @@ from contributions import policy
 from contributions.models import Adoption, Kind
 from contributions.policy_document import load_policy
 from governance import handover, propose
-from governance.decode import CAPABILITIES
+from governance.call_words import CAPABILITIES
 from governance.in_force import Standing, adopted
 from governance.models import Support
 from points import epochs

@@ -61,7 +61,7 @@ def test_ether_of_the_treasury_goes_without_data(client, chain, db) -> None:
     fields = {"template": "treasury", "asset": "ether", "recipient": ALICE, "amount_wei": "5"}
     built = build(client, fields).json()
     assert (built["targets"], built["values"], built["calldatas"]) == ([ALICE], ["5"], ["0x"])
-    assert not built["calls"][0]["known"]
+    assert built["calls"][0]["summary"] == f"Send 0.000000000000000005 ether to {ALICE}"
 
 
 def test_a_model_release_must_be_registered_as_one(client, chain, db) -> None:

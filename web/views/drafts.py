@@ -14,7 +14,7 @@ from chain.deployment import NotDeployed
 from contributions.models import Document, Kind
 from governance import discuss
 from governance import drafts as kept
-from governance.decode import CAPABILITIES as CAPABILITY_WORDS
+from governance.call_words import CAPABILITIES as CAPABILITY_WORDS
 from governance.people_models import ProposalDraft
 from governance.proposal_templates import ASSETS, CAPABILITIES, PARAMETERS, TEMPLATES
 from governance.propose import ProposalError
