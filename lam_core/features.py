@@ -21,7 +21,7 @@ from lam_core.observation import Element, Observation, State
 from lam_core.relations import MATCHES, Codes, Match, match_matrix, relations
 from lam_core.words import Token, buckets_of, tokens_of
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Raised when arrays change their meaning; a release says with which it was trained."""
 
 

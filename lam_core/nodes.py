@@ -20,6 +20,9 @@ MAX_WORDS = 12
 
 MAX_MATCHED = 48
 MAX_TEXT = 300
+MAX_LABEL_WORDS = 6
+LABEL_LEVELS = 3
+"""How far out from a nameless field the text around it is taken for its label."""
 
 TEXT_TYPES = frozenset(
     {
@@ -126,12 +129,13 @@ def read_page(observation: Observation, instruction_words: frozenset[str] = froz
             if element.tag == "input" and elements[element.parent].tag == "label":
                 inputs[element.parent] = index
     labels = {child: label for label, child in inputs.items()}
+    beside = _labels_beside(elements, texts)
     kept = [
         index
         for index, element in enumerate(elements)
         if index not in inputs and _is_node(element, bool(texts.get(index)), children[index] == 0)
     ]
-    said = {index: _said(elements, index, texts, labels) for index in kept}
+    said = {index: beside.get(index) or _said(elements, index, texts, labels) for index in kept}
     if len(kept) > MAX_NODES:
         kept = _chosen(elements, kept, said, instruction_words)
     numbered = _ordinals(elements, kept)
@@ -190,6 +194,51 @@ def _said(
     if name and words_of(name[:MAX_TEXT]) != words_of(own[:MAX_TEXT]):
         own = f"{own} {name}" if own else name
     return own[:MAX_TEXT].strip()
+
+
+def _labels_beside(elements: Sequence[Element], texts: dict[int, list[str]]) -> dict[int, str]:
+    """What stands alone with a field that has no name of its own, such as in a row of a table.
+
+    The nearest element around the field that says something and holds no other field tells it.
+    """
+    fields = [i for i, element in enumerate(elements) if _takes_value(element)]
+    held: dict[int, int] = {}
+    for index in fields:
+        for around in _path(elements, index)[:-1]:
+            held[around] = held.get(around, 0) + 1
+    labels: dict[int, str] = {}
+    for index in fields:
+        if elements[index].name:
+            continue
+        for around in _path(elements, index)[-2 : -2 - LABEL_LEVELS : -1]:
+            if held[around] > 1:
+                break
+            said = _text_inside(elements, around, texts)
+            if said:
+                if len(said.split()) <= MAX_LABEL_WORDS:
+                    labels[index] = said
+                break
+    return labels
+
+
+def _takes_value(element: Element) -> bool:
+    return is_text_field(element) or element.tag == "select"
+
+
+def _text_inside(elements: Sequence[Element], around: int, texts: dict[int, list[str]]) -> str:
+    """What an element and those in it say that is not there to be pressed."""
+    said = []
+    inside = {around}
+    for index in range(around, len(elements)):
+        element = elements[index]
+        if index != around:
+            if element.parent not in inside:
+                continue
+            if element.tag in _INTERACTIVE_TAGS or element.role in _INTERACTIVE_ROLES:
+                continue
+            inside.add(index)
+        said.append(element.text or " ".join(texts.get(index, ())))
+    return " ".join(filter(None, said)).strip()
 
 
 def _chosen(
