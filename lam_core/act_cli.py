@@ -17,21 +17,31 @@ from lam_core.act_types import Goal
 from lam_core.browser import BrowserError, open_browser, open_context
 from lam_core.browser_page import LivePage, PageGone
 from lam_core.miniwob import SUFFIX, RecordingError, convert, read_recording
+from lam_core.model_release import ReleaseError, default_release, load_release
+from lam_core.policy import ModelPolicy
 from lam_core.record_once import (
     Automation,
     AutomationError,
     PageSurface,
     Repeated,
-    Repeater,
     StepReport,
     make,
+    repeat,
     used,
-    values_for,
 )
 from lam_core.schema import SchemaError, Workflow, parse_workflow
 
 console = Console(stderr=True)
 FAILED, WRONG_INPUT = 1, 2
+WRONG = (
+    AutomationError,
+    BrowserError,
+    OSError,
+    PageGone,
+    RecordingError,
+    ReleaseError,
+    SchemaError,
+)
 
 
 def record_once(arguments: argparse.Namespace) -> int:
@@ -48,7 +58,7 @@ def record_once(arguments: argparse.Namespace) -> int:
             if not arguments.url:
                 return _describe(automation, arguments.json)
             repeated = _repeat(automation, goal, live, arguments)
-    except (AutomationError, BrowserError, PageGone, RecordingError, SchemaError, OSError) as error:
+    except WRONG as error:
         console.print(f"[red]{error}", highlight=False)
         return WRONG_INPUT
     _tell(repeated, arguments.json)
@@ -59,16 +69,17 @@ def _repeat(
     automation: Automation, goal: Goal, live: LivePage, arguments: argparse.Namespace
 ) -> Repeated:
     live.open(arguments.url)
-    values = values_for(automation, goal, live)
-    repeater = Repeater(
+    policy = None
+    if not arguments.no_model:
+        policy = ModelPolicy(load_release(arguments.release or default_release()).model)
+    return repeat(
         automation,
         goal,
         PageSurface(live),
-        values,
+        policy=policy,
         confirm=confirmation(arguments.yes),
         watch=_watch,
     )
-    return repeater.run()
 
 
 def read_workflow(path: Path) -> Workflow:
@@ -145,6 +156,8 @@ def add_commands(commands: Any) -> None:
     once.add_argument("recording", type=Path, help="a workflow (.json) or demonstration (.json.gz)")
     once.add_argument("--url", help="the page to run it on; without, its parameters are listed")
     once.add_argument("--instruction", help="an instruction of the recorded form, for the values")
+    once.add_argument("--release", type=Path, help="model for steps without anchors (the newest)")
+    once.add_argument("--no-model", action="store_true", help="stop where the anchors fail")
     _add_common(once)
     once.set_defaults(run=record_once)
 

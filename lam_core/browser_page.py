@@ -217,8 +217,18 @@ class LivePage:
 
     def _select(self, action: Action) -> None:
         chosen = self.call("actionModel.choose(...argument)", [_target(action), action.text])
+        if chosen == "no such option":
+            chosen = self._select_named(_target(action), action.text)
         if chosen != "chosen":
             raise TargetGone("the list is gone") if chosen == "gone" else ActionError(chosen)
+
+    def _select_named(self, target: int, part: str) -> str:
+        """Choose the option whose label `part` is a part of, if the instruction names it."""
+        asked = [target, self.options.get("instruction", "")]
+        named = self.call("actionModel.optionNamed(...argument)", asked)
+        if not named or not part or part.lower() not in named.lower():
+            return "no such option"
+        return str(self.call("actionModel.choose(...argument)", [target, named]))
 
     def _press(self, action: Action) -> None:
         if action.key not in _KEYS:

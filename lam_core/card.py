@@ -95,8 +95,8 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 
 
 def _cost(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
-    minutes = manifest["metrics"].get("training_cpu_minutes")
-    parts = [f"Training took {minutes} CPU minutes."] if minutes else []
+    seconds = manifest["metrics"].get("training_cpu_seconds")
+    parts = [f"Training took {seconds / 60:.1f} CPU minutes."] if seconds else []
     if evaluation and "model" in evaluation:
         parts.append(f"A decision takes {evaluation['model']['decide_ms']:.1f} ms on one thread.")
     return " ".join(parts) or "Not measured."

@@ -3,9 +3,11 @@
 The same number of rewarded attempts per task joins the demonstrations. Beside the candidate a
 control is trained for as many steps on demonstrations alone, so that more training is not taken
 for better data. Tasks on which the candidate does worse than the release it came from lose their
-attempts, and the candidate is trained anew without them.
+attempts, and the candidate is trained anew without them. Attempts, training and episodes are kept
+in the folder, so that a round that was stopped goes on where it was.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +19,13 @@ from lam_core.act_types import Done
 from lam_core.browser import open_browser
 from lam_core.browser_page import PageGone
 from lam_core.card import write_card
-from lam_core.dataset import Dataset, build_examples, concatenate
+from lam_core.dataset import (
+    Dataset,
+    build_examples,
+    concatenate,
+    load_dataset,
+    write_atomically,
+)
 from lam_core.evaluate import Evaluation, evaluate, run_episode
 from lam_core.examples import Example
 from lam_core.features import Kind, featurise, read
@@ -78,26 +86,31 @@ def improve(
     Raises BrowserError, ReleaseError, NoPage.
     """
     base = load_release(trained)
-    own, attempts, rewarded = attempt(base.model, tasks, rounds, tell)
+    own, counts = _attempts(base.model, tasks, rounds, out, tell)
     config = _further(config_of(base.manifest["made_of"]["config"]), base, rounds)
-    control = _trained(data, config, out / "control", base.model)
-    candidate = _trained(concatenate([data, own]), config, out / "candidate", base.model)
-    models = {"before": base.model, "control": control.model, "after": candidate.model}
-    judged = _judge(models, tasks, rounds, out, "gate")
-    worse = _worse(judged, tasks)
+    tell("training the control and the candidate")
     mixed = concatenate([data, own])
+    models = {
+        "before": base.model,
+        "control": _trained(data, config, out / "control", base.model).model,
+    }
+    candidate = _trained(mixed, config, out / "candidate", base.model)
+    judged = _judge({**models, "after": candidate.model}, tasks, rounds, out)
+    worse = worse_tasks(judged, tasks)
+    arm = "after"
     if worse:
         tell(f"worse and left out: {', '.join(worse)}")
         kept = [task for task in own.tasks if task not in worse]
         mixed = concatenate([data, own.of_tasks(kept)]) if kept else data
         candidate = _trained(mixed, config, out / "second", base.model)
-        judged = _judge({**models, "after": candidate.model}, tasks, rounds, out, "second-gate")
+        arm = "after rollback"
+        judged = _judge({**models, arm: candidate.model}, tasks, rounds, out)
     result = Improved(
-        attempts,
-        rewarded,
+        attempts=counts["attempts"],
+        rewarded=counts["rewarded"],
         before=judged.mean("before"),
         control=judged.mean("control"),
-        after=judged.mean("after"),
+        after=judged.mean(arm),
         rolled_back=worse,
     )
     result.accepted = result.after > max(result.before, result.control)
@@ -108,6 +121,20 @@ def improve(
         write_card(out)
         result.hash = made["hash"]
     return result
+
+
+def _attempts(
+    model: ActionModel, tasks: Sequence[str], rounds: Rounds, out: Path, tell: Tell
+) -> tuple[Dataset, dict[str, int]]:
+    """The rewarded attempts, and how many were made and rewarded; made once and then kept."""
+    made, counted = out / "attempts.npz", out / "attempts.json"
+    if made.exists():
+        return load_dataset(made), json.loads(counted.read_bytes())
+    own, attempts, rewarded = attempt(model, tasks, rounds, tell)
+    counts = {"attempts": attempts, "rewarded": rewarded}
+    write_atomically(counted, json.dumps(counts).encode())
+    own.save(made)
+    return own, counts
 
 
 def attempt(
@@ -193,7 +220,7 @@ def _trained(data: Dataset, config: Config, folder: Path, start: ActionModel) ->
 
 
 def _judge(
-    models: dict[str, ActionModel], tasks: Sequence[str], rounds: Rounds, out: Path, name: str
+    models: dict[str, ActionModel], tasks: Sequence[str], rounds: Rounds, out: Path
 ) -> Evaluation:
     policies = {arm: ModelPolicy(model, finishes=False) for arm, model in models.items()}
     return evaluate(
@@ -201,11 +228,11 @@ def _judge(
         tasks=tasks,
         episodes=rounds.gate_episodes,
         seed=f"{rounds.seed}-gate",
-        log=out / f"{name}.jsonl",
+        log=out / "gate.jsonl",
     )
 
 
-def _worse(judged: Evaluation, tasks: Sequence[str]) -> list[str]:
+def worse_tasks(judged: Evaluation, tasks: Sequence[str]) -> list[str]:
     """Tasks done less often than before, by more than one episode."""
 
     def count(arm: str, task: str) -> int:

@@ -24,12 +24,18 @@ from lam_core.evaluate import TASKS, Episode, Evaluation, PolicyFor, evaluate
 from lam_core.evaluation_report import write_report
 from lam_core.improve import Rounds, improve
 from lam_core.miniwob_env import NoPage
-from lam_core.model_release import ReleaseError, load_release, shipped, write_release
+from lam_core.model_release import (
+    ReleaseError,
+    default_release,
+    load_release,
+    train_release,
+)
 from lam_core.policy import ModelPolicy
 from lam_core.recordings import Reading, sources, workflows
 from lam_core.replay_policy import ReplayPolicy
 from lam_core.schema import Workflow
-from lam_core.training import Config, Progress, Trainer, TrainingError, start_distributed
+from lam_core.show import SHOWN, show
+from lam_core.training import Config, Progress, TrainingError, start_distributed
 from lam_core.unlearn import affected, unlearn
 
 console = Console(stderr=True)
@@ -56,6 +62,7 @@ def add_commands(commands: Any) -> None:
         ("unlearn", unlearn_contributor, _unlearn_options),
         ("improve", improve_release, _improve_options),
         ("act", act, _act_options),
+        ("show", show_tasks, _show_options),
     ):
         parser = commands.add_parser(name, help=(run.__doc__ or "").splitlines()[0])
         options(parser)
@@ -80,6 +87,8 @@ def _told(run: Command) -> Callable[[argparse.Namespace], int]:
 def read_data(path: Path) -> Dataset:
     """Prepared data, or a folder of recordings. Raises DataError, FileNotFoundError."""
     if path.is_file():
+        if path.suffix != ".npz":
+            raise DataError(f"{path} is neither prepared data (.npz) nor a folder of recordings")
         return load_dataset(path)
     found = sources(path)
     reading = Reading()
@@ -110,30 +119,34 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.per_task:
         data = data.at_most(arguments.per_task)
     config = Config(seed=arguments.seed, steps=arguments.steps, stages=_stages(arguments.stages))
-    trainer = Trainer(data, config, arguments.out)
-    seconds = 60 * arguments.minutes if arguments.minutes else None
-    finished = _run_with_bar(trainer, seconds)
-    if not finished:
-        console.print(f"stopped at step {trainer.step}; run it again to go on")
-        return {"finished": False, "step": trainer.step}
-    if int(os.environ.get("RANK", "0")):
-        return {"finished": True}
-    name = arguments.name or arguments.out.name
-    manifest = write_release(trainer, data, arguments.out, name=name, metrics={})
+    manifest = _trained_with_bar(data, config, arguments)
+    if manifest is None:
+        finished = bool(int(os.environ.get("RANK", "0")))
+        if not finished:
+            console.print("stopped; run it again to go on")
+        return {"finished": finished}
     write_card(arguments.out)
-    console.print(f"release {name} with hash {manifest['hash']} in {arguments.out}")
+    console.print(f"release {manifest['name']} with hash {manifest['hash']} in {arguments.out}")
     return {"finished": True, "hash": manifest["hash"], "parameters": manifest["parameters"]}
 
 
-def _run_with_bar(trainer: Trainer, seconds: float | None) -> bool:
+def _trained_with_bar(
+    data: Dataset, config: Config, arguments: argparse.Namespace
+) -> dict[str, Any] | None:
     with _bar("loss {task.fields[loss]:.3f}  right {task.fields[right]:.3f}") as bar:
-        task = bar.add_task("Training", total=trainer.config.steps, loss=0.0, right=0.0)
-        bar.update(task, completed=trainer.step)
+        task = bar.add_task("Training", total=config.steps, loss=0.0, right=0.0)
 
         def report(progress: Progress) -> None:
             bar.update(task, completed=progress.step, loss=progress.loss, right=progress.accuracy)
 
-        return trainer.run(report, seconds=seconds)
+        return train_release(
+            data,
+            config,
+            arguments.out,
+            name=arguments.name or arguments.out.name,
+            report=report,
+            seconds=60 * arguments.minutes if arguments.minutes else None,
+        )
 
 
 def _bar(more: str) -> Bar:
@@ -204,14 +217,6 @@ def replay_arms(folder: Path, tasks: list[str], seed: str) -> PolicyFor:
     return lambda task: ReplayPolicy(chosen[task])
 
 
-def default_release() -> Path:
-    """The newest release that comes with the code. Raises ReleaseError without any."""
-    found = shipped()
-    if not found:
-        raise ReleaseError("no release comes with this code; name one")
-    return found[-1]
-
-
 def unlearn_contributor(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make the release that training without a contributor would have made."""
     torch.set_num_threads(1)
@@ -270,6 +275,25 @@ def act(arguments: argparse.Namespace) -> dict[str, Any]:
         "detail": outcome.detail,
         "steps": [done.action.kind for done in outcome.steps],
     }
+
+
+def show_tasks(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Do fresh instances of a few tasks in Chromium and write a page with pictures of each step."""
+    torch.set_num_threads(1)
+    release = load_release(arguments.release or default_release())
+    page, shown = show(release, arguments.out, tasks=arguments.tasks, seed=arguments.seed)
+    for each in shown:
+        console.print(f"{'done' if each.done else 'not done'}: {each.goal}", highlight=False)
+    console.print(f"pictures of every step: {page}", highlight=False)
+    done = sum(each.done for each in shown)
+    return {"release": release.name, "done": done, "tried": len(shown), "page": str(page)}
+
+
+def _show_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="folder for pictures, made anew")
+    parser.add_argument("--tasks", nargs="+", default=list(SHOWN), help="MiniWoB++ tasks")
+    parser.add_argument("--seed", help="of the instances (another one each time)")
+    parser.add_argument("--release", type=Path, help="folder (the one that comes along)")
 
 
 def _act_options(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,9 @@ equal data, configuration and code on an equal machine give an equal hash.
 
 import hashlib
 import json
+import os
 import platform
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,13 @@ from lam_core.canonical import content_hash
 from lam_core.dataset import Dataset, write_atomically
 from lam_core.features import FEATURES_VERSION
 from lam_core.model import ActionModel, make, parameters_of, shape_of
-from lam_core.training import Config, Trainer
+from lam_core.training import Config, Progress, Report, Trainer
 
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
+COST = "cost.json"
+"""CPU seconds of a run over all its sittings, beside its checkpoint."""
+
 FOLDER = Path(__file__).with_name("releases") / "models"
 MAX_WEIGHTS_BYTES = 64 * 1024 * 1024
 
@@ -43,6 +48,46 @@ class ModelRelease:
     def hash(self) -> str:
         """What identifies the release."""
         return str(self.manifest["hash"])
+
+
+def train_release(
+    data: Dataset,
+    config: Config,
+    folder: Path,
+    *,
+    name: str,
+    report: Report | None = None,
+    seconds: float | None = None,
+) -> dict[str, Any] | None:
+    """Train in a folder, going on where its checkpoint is, and write the release.
+
+    Returns the manifest; None when `seconds` ran out, and in all processes but the first. Raises
+    TrainingError.
+    """
+    trainer = Trainer(data, config, folder)
+    first = int(os.environ.get("RANK", "0")) == 0
+    before = cpu_seconds(folder) if trainer.step else 0.0
+    started = time.process_time()
+
+    def spent() -> float:
+        return before + time.process_time() - started
+
+    def told(progress: Progress) -> None:
+        if first:
+            write_atomically(folder / COST, json.dumps({"cpu_seconds": spent()}).encode())
+        if report:
+            report(progress)
+
+    if not trainer.run(told, seconds=seconds) or not first:
+        return None
+    metrics = {"training_cpu_seconds": round(spent())}
+    return write_release(trainer, data, folder, name=name, metrics=metrics)
+
+
+def cpu_seconds(folder: Path) -> float:
+    """What the run in a folder has cost so far; 0 where that was not kept."""
+    path = folder / COST
+    return float(json.loads(path.read_bytes())["cpu_seconds"]) if path.exists() else 0.0
 
 
 def write_release(
@@ -169,6 +214,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def shipped() -> list[Path]:
     """The folders of the releases that come with the code."""
     return sorted(path.parent for path in FOLDER.glob(f"*/{MANIFEST}"))
+
+
+def default_release() -> Path:
+    """The newest release that comes with the code. Raises ReleaseError without any."""
+    found = shipped()
+    if not found:
+        raise ReleaseError("no release comes with this code; name one")
+    return found[-1]
 
 
 def _processor() -> str:

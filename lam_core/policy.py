@@ -12,8 +12,8 @@ from lam_core.batches import single
 from lam_core.features import Features, Kind, Past, featurise, read
 from lam_core.model import KINDS, ActionModel
 from lam_core.nodes import KINDS as NODE_KINDS
-from lam_core.nodes import Node, signature
-from lam_core.observation import Observation
+from lam_core.nodes import Node, is_text_field, signature
+from lam_core.observation import Observation, State
 from lam_core.steps import Modifier, NamedKey
 
 LONGEST_SPAN = 24
@@ -94,6 +94,9 @@ class ModelPolicy:
                 position, kind = divmod(flat, KINDS)
                 if not features.allowed[position, kind]:
                     continue
+                if kind == Kind.CLICK and _has_focus(features.page.nodes[position]):
+                    # Of what was recorded, pressing a field is the beginning of typing into it.
+                    kind = Kind.TYPE
                 text = ""
                 if kind in (Kind.TYPE, Kind.SELECT):
                     batch.node = torch.tensor([position])
@@ -135,6 +138,10 @@ def with_slots(goal: Goal) -> str:
         f'{name} "{value}"' for name, value in goal.slots.items() if value not in goal.instruction
     ]
     return f"{goal.instruction} ({', '.join(missing)})" if missing else goal.instruction
+
+
+def _has_focus(node: Node) -> bool:
+    return is_text_field(node.element) and State.FOCUSED in node.element.states
 
 
 def _spanned(instruction: str, features: Features, chances: torch.Tensor) -> str:

@@ -2,7 +2,8 @@
 
 The rule for making it and for finding its targets again is the extension's, in the page script
 (extension/src/repeat, extension/src/anchors): there is no second one here. A step whose target is
-missing or ambiguous is never guessed; where there is a policy, it takes over for that step.
+missing or ambiguous is never guessed; where there is a policy, it takes over for that step, and
+for all of them where the values can't be told.
 """
 
 from collections import deque
@@ -19,10 +20,15 @@ from lam_core.schema import Workflow
 from lam_core.steps import Modifier, NamedKey
 
 Document = dict[str, Any]
+PATIENCE_MS = 3_000
 
 
 class AutomationError(ValueError):
     """The recording can't be repeated, or the values given do not fit it."""
+
+
+class NoValue(AutomationError):
+    """A parameter has no value: none was given, and the instruction is of another form."""
 
 
 class Surface(Protocol):
@@ -85,7 +91,7 @@ def make(workflow: Workflow, live: LivePage) -> Automation:
 def values_for(automation: Automation, goal: Goal, live: LivePage) -> dict[str, str]:
     """The value of every parameter: by name, else from an instruction of the recorded form.
 
-    Raises AutomationError naming what is missing, and for names that are not parameters.
+    Raises NoValue naming what is missing, AutomationError for names that are not parameters.
     """
     strange = [name for name in goal.slots if name not in automation.parameters]
     if strange:
@@ -95,7 +101,7 @@ def values_for(automation: Automation, goal: Goal, live: LivePage) -> dict[str, 
     values = {**(told or {}), **goal.slots}
     missing = live.call("actionModel.missingValues(...argument)", [automation.document, values])
     if missing:
-        raise AutomationError(f"no value for {', '.join(missing)}")
+        raise NoValue(f"no value for {', '.join(missing)}")
     return values
 
 
@@ -139,20 +145,64 @@ class _End(Exception):
 Watch = Callable[[StepReport], None]
 
 
+def repeat(
+    automation: Automation,
+    goal: Goal,
+    surface: Surface,
+    *,
+    policy: Policy | None = None,
+    confirm: Confirm = decline,
+    patience_ms: int = PATIENCE_MS,
+    watch: Watch = lambda report: None,
+) -> Repeated:
+    """Run an automation for a goal, by anchors and, with a policy, by it where they fail.
+
+    Raises AutomationError for values that are missing and that no policy could do without, and
+    for names that are not parameters.
+    """
+    try:
+        values: Mapping[str, str] | None = values_for(automation, goal, surface.live)
+    except NoValue:
+        if policy is None or not goal.instruction:
+            raise
+        values = None
+    if policy and _asks_for_something_else(automation, goal):
+        values = None
+    return Repeater(
+        automation,
+        goal,
+        surface,
+        values,
+        policy=policy,
+        confirm=confirm,
+        patience_ms=patience_ms,
+        watch=watch,
+    ).run()
+
+
+def _asks_for_something_else(automation: Automation, goal: Goal) -> bool:
+    """Whether another instruction is given to what would do the same whatever is asked."""
+    if goal.instruction in ("", automation.document["instruction"]) or automation.parameters:
+        return False
+    options = [step["option"] or {} for step in automation.steps]
+    return all(option.get("from") != "instruction" for option in options)
+
+
 @dataclass
 class Repeater:
     """One run of an automation; `policy` takes over steps whose target is not found.
 
-    `patience_ms` is how long a target is waited for, `confidence` what a policy's decision needs.
+    Without `values` it takes over all. `patience_ms` is how long a target is waited for,
+    `confidence` what a policy's decision needs.
     """
 
     automation: Automation
     goal: Goal
     surface: Surface
-    values: Mapping[str, str]
+    values: Mapping[str, str] | None
     policy: Policy | None = None
     confirm: Confirm = decline
-    patience_ms: int = 3_000
+    patience_ms: int = PATIENCE_MS
     confidence: float = 0.2
     attempts: int = 3
     model_steps: int = 20
@@ -196,6 +246,8 @@ class Repeater:
 
     def _resolve(self, step: Document) -> tuple[Observation, Document]:
         """Look for the target until it is there, as long as there is patience."""
+        if self.values is None:
+            return self.surface.observe(), {"kind": "missing", "what": "value"}
         until = monotonic() + self.patience_ms / 1000
         while True:
             observation = self.surface.observe()
@@ -261,7 +313,7 @@ class Repeater:
             return False
         self.model_steps -= 1
         goes_on = self._perform(action, observation, None, "model")
-        if goes_on and action.kind == step["kind"]:
+        if goes_on and action.kind == step["kind"] and self.values is not None:
             self._pending.popleft()
         return goes_on is None or goes_on
 

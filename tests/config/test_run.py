@@ -83,6 +83,14 @@ def test_the_second_epoch_pays_by_the_policy_that_was_voted(loop: dict):
     ]
 
 
+def test_the_model_shows_tasks_that_nobody_scripted(loop: dict):
+    shown = loop["model"]
+    assert 0 < shown["done"] <= shown["tried"], shown
+    assert "Nobody recorded" in Path(shown["page"]).read_text()
+    assert list(Path(shown["page"]).parent.glob("*/000.png"))
+    assert "model" not in loop["seconds"]
+
+
 def test_another_run_resumes_and_doubles_nothing(data: Path, loop: dict):
     out = data.parent / "again.json"
     process = start(data, "--demo", "--exit", "--json", str(out))
@@ -92,6 +100,7 @@ def test_another_run_resumes_and_doubles_nothing(data: Path, loop: dict):
     for document in (loop, again):
         document.pop("seconds")
         document.pop("recordings_refused")
+        document.pop("model")
     assert again == loop
 
 

@@ -1,0 +1,282 @@
+"""Measures the model on MiniWoB++ in Chromium: `python -m bench.model RECORDINGS`; `make
+bench-model`.
+
+All of it takes hours on two cores. Releases and episodes are kept below --state, each run goes on
+where the last one was, in rounds over all arms: figures say how many episodes they stand on.
+Writes bench/results/model.json.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bench import report
+from bench.model_forget import forgetting_arms, forgetting_figures
+from bench.model_once import once_figures, repeat_tasks
+from bench.report import Figure, figure
+from lam_core.card import write_card
+from lam_core.dataset import Dataset
+from lam_core.evaluate import TASKS, Evaluation, evaluate, read_log
+from lam_core.model_commands import read_data, replay_arms
+from lam_core.model_release import (
+    MANIFEST,
+    ModelRelease,
+    default_release,
+    load_release,
+    train_release,
+)
+from lam_core.policy import ModelPolicy
+from lam_core.training import Config
+
+STATE = Path(".bench/model")
+EPISODE_SEED = "bench"
+"""Of all episodes that are reported; used for nothing else."""
+
+ROUNDS = (3, 10, 25, 50, 100, 200)
+LOG = "episodes.jsonl"
+FAMILIES = {
+    "checkboxes": "click-checkboxes",
+    "collapsible": "click-collapsible",
+    "dates": "choose-date",
+    "email": "email-inbox",
+    "login": "login-user",
+    "tabs": "click-tab",
+    "text": "enter-text",
+}
+"""Families held out as a whole, by what their tasks' names begin with."""
+
+PARTS = ("demonstrations", "few", "replay", "families", "improved", "once", "forgetting")
+console = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A training run that is evaluated: what it sees, how, and on which tasks it is judged."""
+
+    name: str
+    config: Config
+    per_task: int = 0
+    family: str = ""
+
+    def tasks(self, tasks: Sequence[str]) -> list[str]:
+        """Those of the tasks it is judged on."""
+        return [task for task in tasks if task.startswith(FAMILIES.get(self.family, ""))]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One sitting: what is measured with what."""
+
+    recordings: Path
+    state: Path
+    tasks: tuple[str, ...]
+    episodes: int
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The prepared recordings, kept for the next sitting."""
+        path = self.state / "data.npz"
+        if not path.exists():
+            read_data(self.recordings).save(path)
+        return read_data(path)
+
+    def release(self, arm: Arm) -> ModelRelease:
+        """The trained release of an arm, trained now where it isn't there yet."""
+        folder = self.state / arm.name
+        if not (folder / MANIFEST).exists():
+            console.print(f"training {arm.name}")
+            train_release(self._seen(arm), arm.config, folder, name=arm.name)
+            write_card(folder)
+        return load_release(folder)
+
+    def _seen(self, arm: Arm) -> Dataset:
+        data = self.data
+        if arm.family:
+            held_out = arm.tasks(data.tasks)
+            data = data.of_tasks(task for task in data.tasks if task not in held_out)
+        return data.at_most(arm.per_task) if arm.per_task else data
+
+    def judge(self, arm: Arm, episodes: int) -> None:
+        """Make an arm's episodes up to a number of each task."""
+        policy = ModelPolicy(self.release(arm).model, finishes=False)
+        console.print(f"{arm.name}: {episodes} episodes of each task")
+        evaluate(
+            {"model": lambda task: policy},
+            tasks=arm.tasks(self.tasks),
+            episodes=episodes,
+            seed=EPISODE_SEED,
+            log=self.state / arm.name / LOG,
+        )
+
+    def judge_replay(self, episodes: int) -> None:
+        """The baseline's episodes: one recording of each task, repeated literally."""
+        console.print(f"literal replay: {episodes} episodes of each task")
+        evaluate(
+            {"replay": replay_arms(self.recordings, list(self.tasks), EPISODE_SEED)},
+            tasks=self.tasks,
+            episodes=episodes,
+            seed=EPISODE_SEED,
+            log=self.state / "replay" / LOG,
+        )
+
+    def found(self, name: str) -> Evaluation:
+        """The episodes kept of an arm, of the tasks of this sitting."""
+        kept = read_log(self.state / name / LOG).episodes
+        return Evaluation([episode for episode in kept if episode.task in self.tasks])
+
+
+def arms_of(part: str, options: argparse.Namespace) -> list[Arm]:
+    """The arms of a part of the bench."""
+    first = Config(seed=options.seeds[0])
+    if part == "demonstrations":
+        return [Arm(f"seed-{seed}", replace(first, seed=seed)) for seed in options.seeds]
+    if part == "few":
+        return [Arm("ten", first, per_task=10)]
+    if part == "families":
+        shorter = replace(first, steps=options.family_steps)
+        return [Arm(f"without-{name}", shorter, family=name) for name in options.families]
+    if part == "forgetting":
+        return [Arm(name, config) for name, config in forgetting_arms(first).items()]
+    return []
+
+
+def run(bench: Bench, options: argparse.Namespace) -> None:
+    """Train and judge, round by round, until all arms have their episodes."""
+    arms = [arm for part in options.parts for arm in arms_of(part, options)]
+    for episodes in [*(count for count in ROUNDS if count < bench.episodes), bench.episodes]:
+        for arm in arms:
+            bench.judge(arm, episodes)
+        if "replay" in options.parts:
+            bench.judge_replay(min(episodes, options.replay_episodes))
+        if "improved" in options.parts and (bench.state / "improved" / MANIFEST).exists():
+            bench.judge(Arm("improved", Config()), episodes)
+    if "once" in options.parts:
+        repeat_tasks(bench.recordings, bench.state / "once.jsonl", _shipped_or(arms, bench))
+
+
+def _shipped_or(arms: Sequence[Arm], bench: Bench) -> ModelRelease:
+    """The release that takes over where anchors fail: the first arm's, else the shipped one."""
+    trained = [arm for arm in arms if (bench.state / arm.name / MANIFEST).exists()]
+    return bench.release(trained[0]) if trained else load_release(default_release())
+
+
+def figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
+    """Everything that has been measured so far."""
+    parts: dict[str, Callable[[], list[Figure]]] = {
+        "demonstrations": lambda: _demonstrations(bench, options),
+        "few": lambda: _few(bench),
+        "replay": lambda: _means(bench, "replay", "literal replay of one recording"),
+        "families": lambda: _families(bench, options),
+        "improved": lambda: _improved(bench),
+        "once": lambda: once_figures(bench.state / "once.jsonl"),
+        "forgetting": lambda: forgetting_figures(bench.state, options.seeds[0], bench.found),
+    }
+    return [each for part in options.parts for each in parts[part]()]
+
+
+def _means(bench: Bench, name: str, told: str, at_least: float | None = None) -> list[Figure]:
+    found = bench.found(name)
+    if not found.episodes:
+        return []
+    arm = found.arms()[0]
+    of = found.summary()[arm]
+    shown = f"{told} ({of['low_percent']}–{of['high_percent']})"
+    return [
+        figure(shown, of["mean_percent"], "%", at_least=at_least),
+        figure(f"{told}: episodes", of["episodes"], "episodes"),
+    ]
+
+
+def _demonstrations(bench: Bench, options: argparse.Namespace) -> list[Figure]:
+    names = [f"seed-{seed}" for seed in options.seeds]
+    judged = [name for name in names if bench.found(name).episodes]
+    if not judged:
+        return []
+    made: list[Figure] = []
+    for name in judged:
+        made += _means(bench, name, f"demonstrations only, {name}")
+    means = [bench.found(name).mean("model") for name in judged]
+    summaries = [bench.found(name).summary()["model"] for name in judged]
+    manifests = [load_release(bench.state / name).manifest for name in judged]
+    minutes = [m["metrics"].get("training_cpu_seconds", 0) / 60 for m in manifests]
+    return [
+        figure(
+            f"demonstrations only, {len(judged)} training seeds",
+            sum(means) / len(means),
+            "%",
+            at_least=78,
+        ),
+        *made,
+        figure("parameters", manifests[0]["parameters"], "parameters", at_most=1_000_000),
+        figure("training, longest run", max(minutes), "CPU min", at_most=60),
+        figure("decision with featurising", summaries[-1]["decide_ms"], "CPU ms", at_most=10),
+        figure("step in the browser", summaries[-1]["step_ms"], "ms"),
+    ]
+
+
+def _few(bench: Bench) -> list[Figure]:
+    return _means(bench, "ten", "10 demonstrations a task", at_least=65)
+
+
+def _families(bench: Bench, options: argparse.Namespace) -> list[Figure]:
+    made = []
+    for arm in arms_of("families", options):
+        found = bench.found(arm.name)
+        if not found.episodes:
+            continue
+        seen = bench.found(f"seed-{options.seeds[0]}")
+        tasks = found.tasks()
+        with_them = Evaluation([e for e in seen.episodes if e.task in tasks])
+        made.append(
+            figure(
+                f"family {arm.family} never seen ({len(tasks)} tasks, "
+                f"{len(found.episodes)} episodes)",
+                found.mean("model"),
+                "%",
+                peer="seen",
+                peer_value=with_them.mean("model") or None,
+            )
+        )
+    return made
+
+
+def _improved(bench: Bench) -> list[Figure]:
+    return _means(bench, "improved", "reward-trained, one round", at_least=85)
+
+
+def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.model", description=__doc__)
+    parser.add_argument("recordings", type=Path, help="a folder BATCH/TASK/NAME.json.gz")
+    parser.add_argument("--state", type=Path, default=STATE, help="where runs are kept")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of training")
+    parser.add_argument("--episodes", type=int, default=50, help="of each task and arm (50)")
+    parser.add_argument("--replay-episodes", type=int, default=10, help="of the baseline (10)")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), help="tasks (the 56)")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=FAMILIES)
+    parser.add_argument("--family-steps", type=int, default=Config().steps, help="of training")
+    parser.add_argument("--report", action="store_true", help="run nothing, tell what is there")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Run, print, write."""
+    options = options_of()
+    torch.set_num_threads(1)
+    made_on = report.environment(("torch", "playwright", "miniwob"))
+    bench = Bench(options.recordings, options.state, tuple(options.tasks), options.episodes)
+    if not options.report:
+        run(bench, options)
+    report.write(
+        "model", command="make bench-model", made_on=made_on, figures=figures(bench, options)
+    )
+
+
+if __name__ == "__main__":
+    main()
