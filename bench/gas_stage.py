@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import encode
+import numpy as np
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
@@ -23,6 +23,8 @@ from chain.deploy import created, deploy
 from chain.parameters import DeploymentParameters, GenesisDocument
 from chain.rpc import Rpc
 from config import embedded, environment
+from points.keccak import Bytes
+from points.merkle import MerkleTree, Value
 
 ROOT = ABI_DIR.parent.parent
 UNISWAP = ROOT / "node_modules/@uniswap/merkle-distributor/build/MerkleDistributor.json"
@@ -40,11 +42,6 @@ def stranger(index: int) -> str:
     return to_checksum_address(hashlib.sha256(f"stranger {index}".encode()).digest()[:20])
 
 
-def standard_leaf(_index: int, value: tuple[str, int]) -> bytes:
-    """A leaf of OpenZeppelin's StandardMerkleTree."""
-    return keccak(keccak(encode(["address", "uint256"], value)))
-
-
 def uniswap_leaf(index: int, value: tuple[str, int]) -> bytes:
     """A leaf of Uniswap's distributor: keccak of the packed index, account and amount."""
     owner, amount = value
@@ -52,30 +49,21 @@ def uniswap_leaf(index: int, value: tuple[str, int]) -> bytes:
 
 
 class Tree:
-    """A heap of pairs hashed in ascending order, leaves unsorted."""
+    """A tree of (account, sum) with the arguments of claims under it."""
 
     def __init__(
         self,
         values: Sequence[tuple[str, int]],
-        leaf: Callable[[int, tuple[str, int]], bytes] = standard_leaf,
+        leaf: Callable[[int, tuple[str, int]], bytes] | None = None,
     ) -> None:
         self.values = values
-        leaves = [leaf(i, value) for i, value in enumerate(values)]
-        self.nodes = [b""] * (len(values) - 1) + leaves[::-1]
-        for i in reversed(range(len(values) - 1)):
-            self.nodes[i] = keccak(b"".join(sorted(self.nodes[2 * i + 1 : 2 * i + 3])))
-
-    @property
-    def root(self) -> bytes:
-        return self.nodes[0]
-
-    def proof(self, index: int) -> list[bytes]:
-        """The siblings of a leaf, from below."""
-        at, proof = 2 * len(self.values) - 2 - index, []
-        while at > 0:
-            proof.append(self.nodes[at - 1 if at % 2 == 0 else at + 1])
-            at = (at - 1) // 2
-        return proof
+        self._tree = (
+            MerkleTree.of([Value(*value) for value in values])
+            if leaf is None
+            else MerkleTree.of_leaves(_rows(leaf(i, value) for i, value in enumerate(values)))
+        )
+        self.root = self._tree.root
+        self.proof = self._tree.proof
 
     def claim(self, index: int) -> list[Any]:
         """Arguments of `claim`."""
@@ -83,15 +71,13 @@ class Tree:
 
     def claim_many(self, first: int, count: int) -> list[Any]:
         """Arguments of `claimMany`."""
-        high = 2 * len(self.values) - 2 - first
-        low = position = high - count + 1
-        proof = []
-        while low > 0:
-            proof += [self.nodes[low - 1]] if low % 2 == 0 else []
-            proof += [self.nodes[high + 1]] if high % 2 == 1 else []
-            low, high = (low - 1) // 2, (high - 1) // 2
+        proof = self._tree.range_proof(first, count)
         run = [list(value) for value in self.values[first : first + count]]
-        return [run, position, self.root, proof]
+        return [run, proof.position, self.root, proof.siblings]
+
+
+def _rows(leaves: Iterator[bytes]) -> Bytes:
+    return np.frombuffer(b"".join(leaves), np.uint8).reshape(-1, 32)
 
 
 def benchmark_contracts(folder: Path) -> dict[str, Contract]:

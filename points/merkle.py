@@ -28,6 +28,18 @@ class Value:
     cumulative_wei: int
 
 
+@dataclass(frozen=True, slots=True)
+class RangeProof:
+    """What proves a run of neighbouring leaves: `claimMany` takes both as they are.
+
+    `position` is the heap index of the last leaf of the run; `siblings` are hashes left and right
+    of the run, level by level from the leaves up, the left one first.
+    """
+
+    position: int
+    siblings: list[str]
+
+
 class MerkleTree:
     """A heap of nodes with its proofs; `MerkleTree.of` hashes the values."""
 
@@ -64,16 +76,50 @@ class MerkleTree:
         return len(self.nodes) - 1 - leaf_index
 
     def leaf(self, leaf_index: int) -> str:
-        return "0x" + self.nodes[self.tree_index(leaf_index)].tobytes().hex()
+        return self._hex(self.tree_index(leaf_index))
+
+    def _hex(self, node: int) -> str:
+        return "0x" + self.nodes[node].tobytes().hex()
 
     def proof(self, leaf_index: int) -> list[str]:
         """Sibling hashes from the leaf to the root, as the contract expects them."""
         node, path = self.tree_index(leaf_index), []
         while node > 0:
             sibling = node + 1 if node % 2 else node - 1
-            path.append("0x" + self.nodes[sibling].tobytes().hex())
+            path.append(self._hex(sibling))
             node = (node - 1) // 2
         return path
+
+    def runs(self, first: int, count: int) -> list[tuple[int, int]]:
+        """Leaves `first` to `first + count - 1` as (first, count) of runs on one level each.
+
+        Leaves are on two levels of the heap unless their number is a power of two: the first ones
+        are on the lower level. Raises ValueError for no leaves, IndexError for some not there.
+        """
+        if count < 1:
+            raise ValueError(f"a run has at least one leaf, not {count}")
+        for end in (first, first + count - 1):
+            self.tree_index(end)
+        lower = len(self.nodes) + 1 - 2 ** (len(self.nodes).bit_length() - 1)
+        below = max(0, min(first + count, lower) - first)
+        parts = [(first, below), (first + below, count - below)]
+        return [part for part in parts if part[1]]
+
+    def range_proof(self, first: int, count: int) -> RangeProof:
+        """One proof of `count` neighbouring leaves from `first` on, in that order.
+
+        Raises ValueError when they are on two levels of the heap (see `runs`), IndexError.
+        """
+        if len(self.runs(first, count)) > 1:
+            raise ValueError(f"leaves {first} to {first + count - 1} are on two levels of the heap")
+        high = self.tree_index(first)
+        low = position = high - count + 1
+        siblings = []
+        while low > 0:
+            siblings += [] if low % 2 else [self._hex(low - 1)]
+            siblings += [self._hex(high + 1)] if high % 2 else []
+            low, high = (low - 1) // 2, (high - 1) // 2
+        return RangeProof(position, siblings)
 
     def dump(self, values: Sequence[Value]) -> bytes:
         """`JSON.stringify(tree.dump())` of @openzeppelin/merkle-tree, byte for byte."""

@@ -104,6 +104,94 @@ def test_every_leaf_is_proven_and_no_other_is(count, data):
     assert not verify_proof(root=tree.root, leaf=leaf, proof=proof)
 
 
+VECTORS = BASE_DIR / "tests" / "vectors" / "range_proofs.json"
+RUNS = [(1, 0, 1), (2, 0, 2), (3, 0, 2), (3, 2, 1), (7, 1, 4), (8, 0, 8), (11, 0, 6), (11, 7, 3)]
+
+
+def range_vectors() -> list[dict]:
+    """Runs of neighbouring leaves; the forge tests fold the same ones."""
+    vectors = []
+    for leaves, first, count in RUNS:
+        values = [Value(f"0x{i + 1:040x}", (i + 1) * 10**18) for i in range(leaves)]
+        tree = MerkleTree.of(values)
+        proof = tree.range_proof(first, count)
+        run = values[first : first + count]
+        vectors.append(
+            {
+                "leaves": leaves,
+                "first": first,
+                "root": tree.root,
+                "accounts": [each.account for each in run],
+                "cumulatives": [str(each.cumulative_wei) for each in run],
+                "position": str(proof.position),
+                "siblings": proof.siblings,
+            }
+        )
+    return vectors
+
+
+def test_the_vectors_shared_with_the_contracts_tests_are_what_the_tree_gives():
+    assert json.loads(VECTORS.read_text()) == range_vectors()
+
+
+def folded(leaves: list[str], position: int, siblings: list[str]) -> str | None:
+    """Where a range proof leads, level by level in plain Python; None when it does not fit."""
+    nodes, rest = [bytes.fromhex(each[2:]) for each in reversed(leaves)], list(siblings)
+    while position:
+        if position % 2 == 0 and rest:
+            nodes.insert(0, bytes.fromhex(rest.pop(0)[2:]))
+        if len(nodes) % 2 and rest:
+            nodes.append(bytes.fromhex(rest.pop(0)[2:]))
+        if len(nodes) % 2:
+            return None
+        pairs = [sorted(nodes[at : at + 2]) for at in range(0, len(nodes), 2)]
+        nodes = [sha3.keccak_256(b"".join(pair)).digest() for pair in pairs]
+        position = (position - 1) // 2
+    return "0x" + nodes[0].hex() if len(nodes) == 1 and not rest else None
+
+
+@given(st.integers(1, 90), st.data())
+def test_any_run_of_neighbours_is_proven_and_no_other_is(count, data):
+    tree = MerkleTree.of(values_of(count))
+    first = data.draw(st.integers(0, count - 1))
+    runs = tree.runs(first, data.draw(st.integers(1, count - first)))
+    assert len(runs) <= 2
+    for start, length in runs:
+        proof = tree.range_proof(start, length)
+        leaves = [tree.leaf(start + i) for i in range(length)]
+        assert folded(leaves, proof.position, proof.siblings) == tree.root
+        everything = [*leaves, *proof.siblings]
+        at = data.draw(st.integers(0, len(everything) - 1))
+        byte = data.draw(st.integers(1, 32))
+        flipped = int(everything[at], 16) ^ (1 << (8 * byte - 1))
+        everything[at] = f"0x{flipped:064x}"
+        altered = everything[:length], everything[length:]
+        assert folded(altered[0], proof.position, altered[1]) != tree.root
+        assert folded(leaves, proof.position, proof.siblings[1:]) != tree.root or not proof.siblings
+        if length > 1:
+            assert folded(leaves[1:], proof.position, proof.siblings) != tree.root
+
+
+@given(st.integers(1, 90))
+def test_a_run_is_cut_only_where_the_heap_changes_its_level(count):
+    tree = MerkleTree.of(values_of(count))
+    runs = tree.runs(0, count)
+    assert [first for first, _ in runs] == [0, *(length for _, length in runs[:-1])]
+    assert sum(length for _, length in runs) == count
+    assert len(runs) == (1 if count & (count - 1) == 0 else 2)
+    levels = [{(tree.tree_index(i) + 1).bit_length() for i in range(f, f + n)} for f, n in runs]
+    assert all(len(each) == 1 for each in levels)
+    if len(runs) > 1:
+        with pytest.raises(ValueError, match="two levels"):
+            tree.range_proof(0, count)
+
+
+@pytest.mark.parametrize(("first", "count", "error"), [(0, 0, ValueError), (2, 2, IndexError)])
+def test_a_run_that_is_not_there_has_no_proof(first, count, error):
+    with pytest.raises(error):
+        MerkleTree.of(values_of(3)).range_proof(first, count)
+
+
 def test_a_tree_without_leaves_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         MerkleTree.of_leaves(np.empty((0, 32), np.uint8))
