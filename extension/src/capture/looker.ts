@@ -1,19 +1,42 @@
 // Keeps a look at the page from before whatever happens next: taken when the page has settled, in
 // idle time, never at the event itself, when the page already shows where the pointer is.
-import { observe, type Seen } from "./observe";
+import { observe } from "../page/observe";
+import { RECORDED } from "../privacy/recorded";
+import type { Observation } from "../workflow";
 
+/** More is not told of a page; the schema takes more. */
+const MAX_ELEMENTS = 3_000;
 const SETTLE_MS = 60;
+/** Looking takes no more than one part in so many of the time, however often the page changes. */
+const LOOKS_SHARE = 60;
 /** A page that never rests is looked at this often. */
 const RESTLESS_MS = 1_500;
 const IDLE_BUDGET_MS = 40;
 /** At the event itself, when there is no look that shows the target. */
 const URGENT_BUDGET_MS = 12;
 
+/** A look at a page. `texts` are the page's own words, which stay here. */
+export interface Seen {
+  observation: Observation;
+  indices: WeakMap<Element, number>;
+  texts: string[];
+  json: string;
+}
+
+function look(instruction: string, budget: number, target: Element | null = null): Seen {
+  const deadline = performance.now() + budget;
+  const { observation, nodes, texts } = observe({ ...RECORDED, instruction, target, deadline, limit: MAX_ELEMENTS });
+  const indices = new WeakMap<Element, number>();
+  nodes.forEach((node, index) => "localName" in node && indices.set(node, index));
+  return { observation, indices, texts, json: JSON.stringify(observation) };
+}
+
 export class Looker {
   private seen: Seen | null = null;
   private dirty = true;
   private timer = 0;
   private dirtySince = 0;
+  private restUntil = 0;
   private readonly observer = new MutationObserver(() => this.stir());
   onLook: (() => void) | null = null;
 
@@ -32,33 +55,42 @@ export class Looker {
 
   /** Something may have changed. */
   stir(): void {
+    const time = performance.now();
     this.dirty = true;
-    this.dirtySince ||= performance.now();
-    if (this.timer && performance.now() - this.dirtySince > RESTLESS_MS) return;
+    this.dirtySince ||= time;
+    if (this.timer && time - this.dirtySince > RESTLESS_MS) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => requestIdleCallback(() => this.look(), { timeout: 400 }), SETTLE_MS) as unknown as number;
+    const wait = Math.max(SETTLE_MS, this.rest);
+    this.timer = setTimeout(() => requestIdleCallback(() => this.lookAgain(), { timeout: 400 }), wait) as unknown as number;
   }
 
-  private look(): void {
+  /** Milliseconds until looking again costs no more than its share. */
+  get rest(): number {
+    return Math.max(0, this.restUntil - performance.now());
+  }
+
+  private lookAgain(): void {
     this.timer = 0;
     if (!this.dirty || !document.body) return;
-    this.dirty = false;
-    this.dirtySince = 0;
-    this.seen = observe(this.instruction(), null, performance.now() + IDLE_BUDGET_MS);
+    this.now();
     this.onLook?.();
   }
 
   /** A look that shows `target`: the one from before where it does, else one from now. */
   before(target: Element | null): Seen {
     if (this.seen && (!target || this.seen.indices.has(target))) return this.seen;
-    this.seen = observe(this.instruction(), target, performance.now() + URGENT_BUDGET_MS);
+    this.seen = look(this.instruction(), URGENT_BUDGET_MS, target);
     return this.seen;
   }
 
   /** A look from now. */
   now(): Seen {
+    const began = performance.now();
     this.dirty = false;
-    this.seen = observe(this.instruction(), null, performance.now() + IDLE_BUDGET_MS);
+    this.dirtySince = 0;
+    this.seen = look(this.instruction(), IDLE_BUDGET_MS);
+    const ended = performance.now();
+    this.restUntil = ended + (ended - began) * LOOKS_SHARE;
     return this.seen;
   }
 }

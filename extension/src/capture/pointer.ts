@@ -1,5 +1,5 @@
 // The path of the pointer at 60 samples a second, in document coordinates.
-import { viewportOffset } from "./deep";
+import { viewportOffset } from "../page/deep";
 import type { Sample } from "./entries";
 
 const INTERVAL_MS = 1000 / 60;

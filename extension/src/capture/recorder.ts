@@ -1,11 +1,10 @@
 // Listens to what the person does in a page and writes entries. Events made by the page's own
 // scripts (`isTrusted` false) are nobody's acts and are left out.
-import { frameDocument, isFrame, deepTarget, focusIn } from "./deep";
-import { isEditable, isTextField, typeOf, valueOf } from "./describe";
+import { deepTarget, focusIn, frameDocument } from "../page/deep";
+import { editingHost, fieldKind as kindOf, isTextField, valueOf } from "../page/roles";
 import type { Entry } from "./entries";
 import { editKind, isIdle, keyKind, keyName, modifiersOf, type FieldKind } from "./keys";
-import { Looker } from "./looker";
-import type { Seen } from "./observe";
+import { Looker, type Seen } from "./looker";
 import { placeOf, PointerPath } from "./pointer";
 import { References, type Context } from "./reference";
 import { isPrivate } from "../privacy/sensitive";
@@ -141,7 +140,7 @@ export class Recorder {
   /** Frames come and go; each document in one is entered once. */
   private enterFrames(root: Document = document): void {
     for (const frame of root.querySelectorAll("iframe, frame")) {
-      const inner = isFrame(frame) ? frameDocument(frame) : null;
+      const inner = frameDocument(frame);
       if (!inner) continue;
       this.enter(inner);
       this.enterFrames(inner);
@@ -223,7 +222,7 @@ export class Recorder {
 
   private input(event: InputEvent): void {
     const element = this.focus(event) ?? deepTarget(event);
-    if (!element || !isTextField(element)) return;
+    if (!element || !isTextField(editingHost(element))) return;
     this.openField(element);
     const { field } = this;
     if (!field) return;
@@ -316,7 +315,8 @@ export class Recorder {
     this.acted = true;
     this.looker.stir();
     clearTimeout(this.afterTimer);
-    this.afterTimer = setTimeout(() => requestIdleCallback(() => this.noteAfter()), AFTER_MS) as unknown as number;
+    const wait = Math.max(AFTER_MS, this.looker.rest);
+    this.afterTimer = setTimeout(() => requestIdleCallback(() => this.noteAfter()), wait) as unknown as number;
   }
 
   private noteAfter(): void {
@@ -362,16 +362,10 @@ function timeOf(event: Event): number {
 }
 
 function fieldKind(element: Element | null): FieldKind {
-  if (!element || !isTextField(element)) return "none";
-  if (element.localName === "textarea" || isEditable(element)) return "lines";
-  return STEPPED.has(typeOf(element)) ? "stepped" : "line";
-}
-
-/** The outermost editable element: what holds the text as a whole. */
-function editingHost(element: Element): Element {
-  let host = element;
-  while (isEditable(host) && host.parentElement && isEditable(host.parentElement)) host = host.parentElement;
-  return host;
+  if (!element || !isTextField(editingHost(element))) return "none";
+  const kind = kindOf(editingHost(element));
+  if (kind === "textarea" || kind === "editable") return "lines";
+  return STEPPED.has(kind) ? "stepped" : "line";
 }
 
 function placeIn(element: Element | Document): { left: number; top: number } {

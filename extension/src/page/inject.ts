@@ -9,13 +9,14 @@ import { automationOf } from "../repeat/automation";
 import { resolve } from "../repeat/resolve";
 import { missingValues, valuesFrom } from "../repeat/values";
 import { choose, isConnected, isEmpty, optionNamed, placeOf, scrollBy, type Choice, type Place } from "./live";
-import { focusedElement, observe, type Observed, type ObserveOptions } from "./observe";
+import { focusIn } from "./deep";
+import { observe, type Observed, type ObserveOptions } from "./observe";
 import { riskOfEnter, riskOfPressing, type Risk } from "./risk";
 import { fieldKind } from "./roles";
 import { settle } from "./settle";
 import type { Observation } from "../workflow";
 
-let last: Observed = { observation: { elements: [] }, nodes: [] };
+let last: Observed = { observation: { elements: [] }, nodes: [], texts: [] };
 
 /** The element of the last observation with that index, or the one a line of text is in. */
 function element(index: number): HTMLElement | null {
@@ -69,7 +70,7 @@ const driver = {
 
   hasFocus(index: number): boolean {
     const found = element(index);
-    return found !== null && focusedElement(document) === found;
+    return found !== null && focusIn(document) === found;
   },
 
   /** Give an element the focus; one that has parts, such as a date, in its first part. */
@@ -86,7 +87,7 @@ const driver = {
 
   /** What pressing an element, or Enter on it (on the focus for null), would do for good. */
   risk(action: "click" | "enter", index: number | null): Risk {
-    const found = index === null ? focusedElement(document) : element(index);
+    const found = index === null ? focusIn(document) : element(index);
     if (!found) return "";
     return action === "click" ? riskOfPressing(found) : riskOfEnter(found);
   },

@@ -2,17 +2,22 @@
 
 import { collapse } from "./roles";
 
+const MOST_LINES = 12;
+const LONGEST = 600;
+
 export interface Line {
   text: string;
   box: DOMRect;
   range: Range;
 }
 
-/** The lines of a text node that are visible; most have one. */
-export function linesOf(node: Text): Line[] {
+/** The lines of a text node that are visible; most have one, a long text is one unless `always`. */
+export function linesOf(node: Text, always = false): Line[] {
   const range = node.ownerDocument.createRange();
   range.selectNodeContents(node);
-  if (range.getClientRects().length <= 1) return line(node, 0, node.length);
+  const count = range.getClientRects().length;
+  if (count <= 1) return line(node, 0, node.length);
+  if (!always && (count > MOST_LINES || node.length > LONGEST)) return line(node, 0, node.length);
   const lines: Line[] = [];
   for (let start = 0; start < node.length; ) {
     const end = endOfLine(range, node, start);
@@ -42,6 +47,6 @@ function line(node: Text, start: number, end: number): Line[] {
   const range = node.ownerDocument.createRange();
   range.setStart(node, start);
   range.setEnd(node, end);
-  const box = range.getClientRects()[0];
-  return box && box.width > 0 && box.height > 0 ? [{ text, box, range }] : [];
+  const box = range.getBoundingClientRect();
+  return box.width > 0 && box.height > 0 ? [{ text, box, range }] : [];
 }

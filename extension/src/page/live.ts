@@ -1,7 +1,7 @@
 /** Where a live element can be pressed, and whether a press there would reach it. */
 
 import { partsOf } from "../repeat/values";
-import { frameDocument, shadowRootOf } from "./observe";
+import { frameDocument, shadowOf } from "./deep";
 import { findSpan } from "./spans";
 
 /** In CSS pixels of the window; `covered` names what lies above, "" where nothing does. */
@@ -101,7 +101,7 @@ function parentOf(node: Node): Node | null {
 export function deepest(document: Document, point: Point): Element | null {
   let hit = document.elementFromPoint(point.x, point.y);
   for (;;) {
-    const shadow: ShadowRoot | null = hit && shadowRootOf(hit);
+    const shadow: ShadowRoot | null = hit && shadowOf(hit);
     const inner: Element | null = shadow?.elementFromPoint(point.x, point.y) ?? null;
     if (!inner || inner === hit) return hit;
     hit = inner;

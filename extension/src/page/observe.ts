@@ -6,31 +6,30 @@
  * pointer over the element causes are left out, and values are told by their pattern.
  */
 
-import type { Element as Described, Frame, Observation, Page, State } from "../workflow";
+import type { Element as Described, Frame, Observation, Page } from "../workflow";
+import { focusIn, frameDocument, isFrame, pathOf, shadowOf, viewportOffset } from "./deep";
+import { classesOf, colour, MAX_IDENTIFIER, ownText, statesOf } from "./describe";
 import { linesOf } from "./lines";
 import { patternOf } from "./pattern";
 import { findSpan } from "./spans";
-import { collapse, fieldKind, isTextField, nameOf, roleOf } from "./roles";
+import { collapse, fieldKind, isTextField, nameOf, roleOf, valueOf } from "./roles";
 
 const MAX_ELEMENTS = 5_000;
 const MAX_DEPTH = 250;
 const MAX_TEXT = 2_000;
 const MAX_LABEL = 64;
-const MAX_IDENTIFIER = 200;
-const MAX_CLASSES = 50;
 const MAX_PIXELS = 10_000_000;
 
-/** Rendered states of being pointed at, wherever jQuery UI and its likes put them. */
-const POINTER_CLASS = /hover|^ui-state-focus$|^ui-visual-focus$/;
-const MENU_ITEM = "ui-menu-item-wrapper";
 /** Shapes and glyphs of drawings. */
 const PAINTED = new Set(["circle", "ellipse", "path", "polygon", "polyline", "rect", "text", "tspan"]);
 
 export interface ObserveOptions {
   /** Takes what is private out of a text before it is kept. */
   redact?: (text: string) => string;
-  /** The same for ids, classes and parts of addresses. */
+  /** The same for ids and classes. */
   redactToken?: (token: string) => string;
+  /** What is told of a document's address and title; all but query and fragment by default. */
+  pageOf?: (document: Document) => Page;
   /** A selector of elements that are no part of the page, such as a script's own controls. */
   ignore?: string;
   /** The most elements to describe (5,000, the most the schema takes). */
@@ -40,16 +39,22 @@ export interface ObserveOptions {
    * without a size, and take editable text for ordinary text.
    */
   demonstration?: boolean;
-  /** Where the values of fields are looked for, so that it can be said where they stand in it. */
+  /** Where values of fields and redacted words are looked for, to say where they stand in it. */
   instruction?: string;
   /** Fields of which nothing but the place may be told. */
   isPrivate?: (element: Element) => boolean;
+  /** This element and what it is in is described even where the page has more than fits. */
+  target?: Element | null;
+  /** By `performance.now()`: nothing but the target is described after it. */
+  deadline?: number;
 }
 
 export interface Observed {
   observation: Observation;
   /** The element, or the line of text, that each described element stands for. */
   nodes: (Element | Range)[];
+  /** The text of each described element in the page's own words. */
+  texts: string[];
 }
 
 /** What is handed down the tree: where the parent is described and how its frame is placed. */
@@ -63,78 +68,59 @@ interface Place {
   color: string;
 }
 
-interface Walk {
+interface Walk extends Required<Omit<ObserveOptions, "target">> {
   elements: Described[];
   nodes: (Element | Range)[];
+  texts: string[];
   frames: Frame[];
-  redact: (text: string) => string;
-  redactToken: (token: string) => string;
-  ignore: string;
-  limit: number;
-  demonstration: boolean;
-  instruction: string;
-  isPrivate: (element: Element) => boolean;
   focused: Element | null;
+  path: Set<Element>;
+  shadows: Map<Element, ShadowRoot | null>;
+  late: boolean;
 }
 
 /** Observe the page this script runs in. */
 export function observe(options: ObserveOptions = {}): Observed {
-  const walk: Walk = {
-    elements: [],
-    nodes: [],
-    frames: [],
-    redact: options.redact ?? ((text) => text),
-    redactToken: options.redactToken ?? options.redact ?? ((token) => token),
-    ignore: options.ignore ?? "",
-    limit: options.limit ?? MAX_ELEMENTS,
-    demonstration: options.demonstration ?? false,
-    instruction: options.instruction ?? "",
-    isPrivate: options.isPrivate ?? (() => false),
-    focused: focusedElement(document),
-  };
-  const place = { parent: -1, depth: 0, frame: 0, shadow: false, x: scrollX, y: scrollY, color: "" };
+  const walk = begin(options);
+  const place = { parent: -1, depth: 0, frame: 0, shadow: false, color: "", ...viewportOffset(window) };
   if (document.body) visit(walk, document.body, place);
   nameFields(walk);
   const observation: Observation = {
-    page: pageOf(document, walk.redact),
+    page: walk.pageOf(document),
     width: Math.min(innerWidth, 100_000),
     height: Math.min(innerHeight, 100_000),
     elements: walk.elements,
   };
   if (walk.frames.length) observation.frames = walk.frames;
-  return { observation, nodes: walk.nodes };
+  return { observation, nodes: walk.nodes, texts: walk.texts };
 }
 
-/** The element that has the keyboard, looked for inside shadow roots and frames. */
-export function focusedElement(root: Document | ShadowRoot): Element | null {
-  const element = root.activeElement;
-  if (!element) return null;
-  const shadow = shadowRootOf(element);
-  if (shadow?.activeElement) return focusedElement(shadow);
-  const inner = frameDocument(element);
-  return (inner && focusedElement(inner)) || (element === element.ownerDocument.body ? null : element);
-}
-
-/** The shadow root of an element; closed ones too where the browser tells extensions. */
-export function shadowRootOf(element: Element): ShadowRoot | null {
-  if (element.shadowRoot) return element.shadowRoot;
-  const browser = (globalThis as { chrome?: { dom?: { openOrClosedShadowRoot?: unknown } } }).chrome;
-  const open = browser?.dom?.openOrClosedShadowRoot as ((of: Element) => ShadowRoot | null) | undefined;
-  return open && "attachShadow" in element ? open(element) : null;
-}
-
-/** The document in a frame of the same origin. */
-export function frameDocument(element: Element): Document | null {
-  if (element.localName !== "iframe" && element.localName !== "frame") return null;
-  try {
-    return (element as HTMLIFrameElement).contentDocument;
-  } catch {
-    return null;
-  }
+function begin({ target = null, ...options }: ObserveOptions): Walk {
+  const redact = options.redact ?? ((text) => text);
+  return {
+    redact,
+    redactToken: redact,
+    pageOf: (document) => pageOf(document, redact),
+    ignore: "",
+    limit: MAX_ELEMENTS,
+    demonstration: false,
+    instruction: "",
+    isPrivate: () => false,
+    deadline: Infinity,
+    ...options,
+    elements: [],
+    nodes: [],
+    texts: [],
+    frames: [],
+    focused: focusIn(document),
+    path: pathOf(target),
+    shadows: new Map(),
+    late: false,
+  };
 }
 
 /** Origin, path and title of a document, without query and fragment. */
-export function pageOf(document: Document, redact: (text: string) => string): Page {
+function pageOf(document: Document, redact: (text: string) => string): Page {
   const { origin, pathname } = document.location;
   return {
     origin: (origin === "null" ? "" : origin).slice(0, 300),
@@ -144,15 +130,16 @@ export function pageOf(document: Document, redact: (text: string) => string): Pa
 }
 
 function visit(walk: Walk, element: Element, place: Place): void {
-  if (walk.elements.length >= walk.limit || place.depth > MAX_DEPTH) return;
+  if (place.depth > MAX_DEPTH || !fits(walk, element)) return;
   if (walk.ignore && element.matches(walk.ignore)) return;
-  const style = element.ownerDocument.defaultView!.getComputedStyle(element);
-  if (style.display === "none") return;
   const box = element.getBoundingClientRect();
   const hasSize = box.width > 0 && box.height > 0;
-  if (!hasSize && (walk.demonstration || style.overflow !== "visible")) return;
-  let inside = place;
-  if (style.position === "fixed") inside = { ...place, x: 0, y: 0 };
+  // Most of what is not shown is found out without asking for its style.
+  if (!hasSize && (walk.demonstration || !(element.firstChild || shadowIn(walk, element)))) return;
+  const view = element.ownerDocument.defaultView!;
+  const style = view.getComputedStyle(element);
+  if (style.display === "none" || (!hasSize && style.overflow !== "visible")) return;
+  let inside = style.position === "fixed" ? { ...place, ...fixedOffset(view) } : place;
   if (hasSize && style.visibility === "visible") inside = add(walk, element, style, box, inside);
   descend(walk, element, {
     ...inside,
@@ -160,6 +147,26 @@ function visit(walk: Walk, element: Element, place: Place): void {
     x: inside.x + (element.parentElement ? element.scrollLeft * own(element) : 0),
     y: inside.y + (element.parentElement ? element.scrollTop * own(element) : 0),
   });
+}
+
+/** Whether there is room and time; the target and what it is in always fit. */
+function fits(walk: Walk, element: Element): boolean {
+  if (walk.elements.length % 64 === 0) walk.late ||= performance.now() > walk.deadline;
+  const full = walk.late || walk.elements.length + walk.path.size >= walk.limit;
+  return !full || (walk.path.has(element) && walk.elements.length < walk.limit);
+}
+
+/** What is fixed to the window does not move when the page is scrolled. */
+function fixedOffset(view: Window): { x: number; y: number } {
+  const { x, y } = viewportOffset(view);
+  return { x: x - view.scrollX, y: y - view.scrollY };
+}
+
+/** Chromium takes its time to tell of closed roots: it is asked once for each element. */
+function shadowIn(walk: Walk, element: Element): ShadowRoot | null {
+  let shadow = walk.shadows.get(element);
+  if (shadow === undefined) walk.shadows.set(element, (shadow = shadowOf(element)));
+  return shadow;
 }
 
 /** 0 for the elements whose scrolling is that of the page. */
@@ -171,6 +178,7 @@ function own(element: Element): number {
 function add(walk: Walk, element: Element, style: CSSStyleDeclaration, box: DOMRect, place: Place): Place {
   const index = walk.elements.length;
   const color = colour(style.color);
+  walk.texts.push("");
   walk.elements.push(describe(walk, element, style, box, place, color));
   walk.nodes.push(element);
   return { ...place, parent: index, color: color || place.color };
@@ -193,7 +201,7 @@ function describe(
   if (role) described.role = role;
   if (place.frame) described.frame = place.frame;
   if (place.shadow) described.shadow = true;
-  if (walk.isPrivate(element)) return { ...described, private: true };
+  if (isSecret(walk, element)) return { ...described, private: true };
   addWords(walk, element, described);
   const states = statesOf(element, walk.focused);
   if (states.length) described.states = states;
@@ -208,45 +216,47 @@ function describe(
 /** What a page says of an element in words: those of its author, never a value's. */
 function addWords(walk: Walk, element: Element, described: Described): void {
   const field = isField(walk, element);
-  const put = (key: "name" | "text" | "id", text: string, most: number): void => {
-    const redacted = (key === "id" ? walk.redactToken : walk.redact)(text).slice(0, most);
-    if (redacted) described[key] = redacted;
-  };
-  if (described.tag === "input") described.type = (element as HTMLInputElement).type;
-  put("name", nameOf(element), MAX_TEXT);
-  put("text", field ? "" : ownText(element), MAX_TEXT);
-  put("id", element.id, MAX_IDENTIFIER);
+  const id = walk.redactToken(element.id).slice(0, MAX_IDENTIFIER);
   const classes = classesOf(element, walk.redactToken);
+  if (described.tag === "input") described.type = (element as HTMLInputElement).type;
+  say(walk, described, "name", nameOf(element));
+  if (!field) walk.texts[walk.elements.length] = say(walk, described, "text", shadowIn(walk, element) ? "" : ownText(element));
+  if (id) described.id = id;
   if (classes.length) described.classes = classes;
   if (field) addValue(walk, element, described);
 }
 
+/** Tell words, redacted; words that are masked may still be words of the instruction. */
+function say(walk: Walk, described: Described, key: "name" | "text", words: string): string {
+  const text = words.slice(0, MAX_TEXT);
+  const redacted = walk.redact(text);
+  if (redacted) described[key] = redacted;
+  if (redacted === text || text.length > walk.instruction.length) return text;
+  const span = findSpan(text, walk.instruction);
+  if (span?.transform === "none") described.said_at = [span.start, span.end];
+  return text;
+}
+
 function addValue(walk: Walk, element: Element, described: Described): void {
   const field = element as HTMLInputElement;
-  const value = fieldKind(element) === "editable" ? collapse(element.textContent ?? "") : field.value;
+  const value = fieldKind(element) === "editable" ? collapse(valueOf(element)) : field.value;
   described.value = patternOf(value, field.type === "password");
   const span = walk.instruction ? findSpan(value, walk.instruction) : null;
   if (span?.transform === "none") described.value_at = [span.start, span.end];
 }
 
-function boxOf(box: DOMRect, place: Place): [number, number, number, number] {
-  return [box.left + place.x, box.top + place.y, box.width, box.height].map((pixels) =>
-    Math.max(-MAX_PIXELS, Math.min(MAX_PIXELS, Math.floor(pixels + 0.5))),
-  ) as [number, number, number, number];
-}
-
 /** The children as they are laid out: those of the shadow root, what a slot is given, a frame's. */
 function descend(walk: Walk, element: Element, place: Place): void {
   const frame = frameDocument(element);
-  if (frame || element.localName === "iframe") {
+  if (isFrame(element)) {
     enterFrame(walk, element, frame, place);
     return;
   }
-  if (isField(walk, element) || walk.isPrivate(element)) return;
-  const shadow = shadowRootOf(element);
+  if (isField(walk, element) || isSecret(walk, element)) return;
+  const shadow = shadowIn(walk, element);
   const inside = shadow ? { ...place, shadow: true } : place;
   const children = shadow ? [...shadow.childNodes] : childrenOf(element);
-  const alone = ownText(element) !== "" && !shadow;
+  const alone = !shadow && ownText(element) !== "";
   for (const child of children) {
     if (child.nodeType === Node.ELEMENT_NODE) visit(walk, child as Element, inside);
     else if (child.nodeType === Node.TEXT_NODE && !alone) addLines(walk, child as Text, inside);
@@ -265,12 +275,12 @@ function addLines(walk: Walk, node: Text, place: Place): void {
   if (!/\S/.test(node.data)) return;
   const parent = node.parentElement;
   if (parent && getComputedStyle(parent).visibility !== "visible") return;
-  for (const line of linesOf(node)) {
-    if (walk.elements.length >= walk.limit) return;
+  for (const line of linesOf(node, walk.demonstration)) {
+    if (walk.late || walk.elements.length + walk.path.size >= walk.limit) return;
     const described: Described = { parent: place.parent, tag: "#text", box: boxOf(line.box, place) };
-    described.text = walk.redact(line.text).slice(0, MAX_TEXT);
     if (place.frame) described.frame = place.frame;
     if (place.shadow) described.shadow = true;
+    walk.texts.push(say(walk, described, "text", line.text));
     walk.elements.push(described);
     walk.nodes.push(line.range);
   }
@@ -278,7 +288,7 @@ function addLines(walk: Walk, node: Text, place: Place): void {
 
 function enterFrame(walk: Walk, element: Element, inner: Document | null, place: Place): void {
   if (walk.nodes[place.parent] !== element || walk.frames.length >= 1_000) return;
-  const page = inner ? pageOf(inner, walk.redact) : null;
+  const page = inner ? walk.pageOf(inner) : null;
   walk.frames.push({ owner: place.parent, page });
   if (!inner?.body || !inner.defaultView) return;
   const outer = element.getBoundingClientRect();
@@ -292,59 +302,13 @@ function enterFrame(walk: Walk, element: Element, inner: Document | null, place:
   });
 }
 
+function isSecret(walk: Walk, element: Element): boolean {
+  return (isTextField(element) || element.localName === "select") && walk.isPrivate(element);
+}
+
 /** Whether what it holds is a value, of which only the pattern is told. */
 function isField(walk: Walk, element: Element): boolean {
   return isTextField(element) && !(walk.demonstration && fieldKind(element) === "editable");
-}
-
-/** The text of an element that holds nothing but text, or the label of an input that is a button. */
-function ownText(element: Element): string {
-  const kind = fieldKind(element);
-  if (kind === "button" || kind === "submit" || kind === "reset") {
-    return collapse((element as HTMLInputElement).value);
-  }
-  if ((kind && kind !== "editable") || element.childElementCount || shadowRootOf(element)) return "";
-  const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
-  return collapse(texts.map((node) => (node as Text).data.trim()).join(" "));
-}
-
-function classesOf(element: Element, redact: (text: string) => string): string[] {
-  if (typeof element.className !== "string") return [];
-  const tokens = element.className.split(/\s+/).filter(Boolean);
-  const pointed = tokens.includes(MENU_ITEM) ? "ui-state-active" : "";
-  return tokens
-    .filter((token) => token !== pointed && !POINTER_CLASS.test(token))
-    .slice(0, MAX_CLASSES)
-    .map((token) => redact(token).slice(0, MAX_IDENTIFIER));
-}
-
-function statesOf(element: Element, focused: Element | null): State[] {
-  const field = element as HTMLInputElement;
-  const aria = (name: string): boolean => element.getAttribute(`aria-${name}`) === "true";
-  const states: [State, boolean][] = [
-    ["focused", element === focused],
-    ["checked", (isToggle(element) && field.checked) || aria("checked")],
-    ["selected", (element.localName === "option" && (element as HTMLOptionElement).selected) || aria("selected")],
-    ["expanded", aria("expanded") || (element.localName === "details" && (element as HTMLDetailsElement).open)],
-    ["pressed", aria("pressed")],
-    ["disabled", element.matches(":disabled") || aria("disabled")],
-    ["readonly", (isTextField(element) && field.readOnly === true) || aria("readonly")],
-    ["required", field.required === true || aria("required")],
-    ["invalid", aria("invalid")],
-  ];
-  return states.filter(([, holds]) => holds).map(([state]) => state);
-}
-
-function isToggle(element: Element): boolean {
-  const kind = fieldKind(element);
-  return kind === "checkbox" || kind === "radio";
-}
-
-/** A colour as #rrggbb; "" for what is transparent or in another colour space. */
-export function colour(text: string): string {
-  const match = /^rgba?\((\d+), (\d+), (\d+)(?:, ([\d.]+))?\)$/.exec(text);
-  if (!match || match[4] === "0") return "";
-  return "#" + [1, 2, 3].map((part) => Number(match[part]).toString(16).padStart(2, "0")).join("");
 }
 
 /** Give fields without any accessible name the text that stands beside them. */
@@ -356,6 +320,12 @@ function nameFields({ elements, nodes }: Walk): void {
     const name = kind === "checkbox" || kind === "radio" ? "" : textBefore(elements, index, node, kind);
     if (name) described.name = name;
   });
+}
+
+function boxOf(box: DOMRect, place: Place): [number, number, number, number] {
+  return [box.left + place.x, box.top + place.y, box.width, box.height].map((pixels) =>
+    Math.max(-MAX_PIXELS, Math.min(MAX_PIXELS, Math.floor(pixels + 0.5))),
+  ) as [number, number, number, number];
 }
 
 function textBefore(elements: Described[], index: number, node: Element, kind: string): string {

@@ -2,10 +2,10 @@
 
 import { computeAccessibleName, getRole } from "dom-accessibility-api";
 
-/** Inputs that hold text which a person enters. */
+/** Inputs that hold a value which a person enters. */
 const TEXT_TYPES = new Set([
   "text", "password", "number", "date", "time", "email", "tel", "url", "search", "month", "week",
-  "datetime-local",
+  "datetime-local", "range",
 ]);
 
 const INPUT_ROLES: Record<string, string> = {
@@ -42,14 +42,42 @@ export function isTextField(element: Element): boolean {
 
 /** Whether it is the root of a region of editable text. */
 function isEditable(element: Element): boolean {
-  const value = element.getAttribute("contenteditable");
-  return value !== null && value.toLowerCase() !== "false";
+  return isInEditable(element) && editingHost(element) === element;
+}
+
+function isInEditable(element: Element | null): boolean {
+  return (element as HTMLElement | null)?.isContentEditable === true;
+}
+
+/** What holds the text as a whole: the outermost editable element, else the element itself. */
+export function editingHost(element: Element): Element {
+  let host = element;
+  while (host !== host.ownerDocument.body && isInEditable(host) && isInEditable(host.parentElement)) {
+    host = host.parentElement!;
+  }
+  return host;
+}
+
+/** What a field holds now. */
+export function valueOf(element: Element): string {
+  const value = isEditable(element) ? (element as HTMLElement).innerText : (element as HTMLInputElement).value;
+  return value ?? "";
 }
 
 /** The role an assistive technology is told, "" where there is none worth telling. */
 export function roleOf(element: Element): string {
   const given = element.getAttribute("role")?.trim().split(/\s+/)[0]?.toLowerCase();
-  if (given) return SILENT.has(given) ? "" : given;
+  // What can be used stays what it is, whatever the page says (WAI-ARIA 1.2, section 4.6).
+  const hidden = given === "presentation" || given === "none";
+  if (given && !hidden) return SILENT.has(given) ? "" : given;
+  return hidden && !isUsable(element) ? "" : ownRole(element);
+}
+
+function isUsable(element: Element): boolean {
+  return fieldKind(element) !== "" || ["a", "button", "summary", "option"].includes(element.localName);
+}
+
+function ownRole(element: Element): string {
   const tag = element.localName;
   if (tag === "input") {
     const kind = (element as HTMLInputElement).type;

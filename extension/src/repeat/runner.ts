@@ -6,8 +6,7 @@ import { isConnected, placeOf } from "../page/live";
 import { observe, type Observed } from "../page/observe";
 import { riskOfEnter, riskOfPressing, type Risk } from "../page/risk";
 import { settle } from "../page/settle";
-import { redact, redactToken } from "../privacy/redact";
-import { isPrivate } from "../privacy/sensitive";
+import { RECORDED } from "../privacy/recorded";
 import type { AutomationStep } from "./automation";
 import { decide } from "./decide";
 import { drag, enter, key, pick, press } from "./hands";
@@ -164,8 +163,8 @@ export class Runner {
 
 /** The page twice over: as recordings tell it, and in its own words. */
 function look(): { masked: Observed; raw: Observed } {
-  const own = { ignore: OVERLAY, limit: Infinity, isPrivate: (e: Element) => isPrivate(e as HTMLElement) };
-  return { masked: observe({ ...own, redact, redactToken }), raw: observe(own) };
+  const own = { ignore: OVERLAY, limit: Infinity };
+  return { masked: observe({ ...own, ...RECORDED }), raw: observe({ ...own, isPrivate: RECORDED.isPrivate }) };
 }
 
 function unresolved(resolved: Exclude<Resolved, { kind: "ready" | "split" }>): Ended {

@@ -1,26 +1,28 @@
 // Pages as people see them: through open and closed shadow roots and frames of the same origin.
 
-export type Root = Document | ShadowRoot;
-
 // Elements other than custom ones that the standard lets have a shadow root.
 const HOSTS = new Set(
   "article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span".split(" "),
 );
 
-/** The shadow root of an element, closed ones too; extensions may look into both. */
+type Open = ((element: HTMLElement) => ShadowRoot | null) | undefined;
+
+/** The shadow root of an element; closed ones too where the browser tells extensions. */
 export function shadowOf(element: Element): ShadowRoot | null {
   if (element.shadowRoot) return element.shadowRoot;
   const name = element.localName;
-  if (!(element instanceof elementClass(element)) || !(name.includes("-") || HOSTS.has(name))) return null;
-  return chrome.dom.openOrClosedShadowRoot(element as HTMLElement);
+  if (!(name.includes("-") || HOSTS.has(name)) || !(element instanceof elementClass(element))) return null;
+  const open = (globalThis as { chrome?: { dom?: { openOrClosedShadowRoot?: Open } } }).chrome?.dom?.openOrClosedShadowRoot;
+  return open?.(element) ?? null;
 }
 
 function elementClass(element: Element): typeof HTMLElement {
   return (element.ownerDocument.defaultView as (Window & typeof globalThis) | null)?.HTMLElement ?? HTMLElement;
 }
 
-/** The document inside a frame, where it may be read. */
+/** The document in a frame of the same origin. */
 export function frameDocument(element: Element): Document | null {
+  if (!isFrame(element)) return null;
   try {
     return (element as HTMLIFrameElement).contentDocument ?? null;
   } catch {
@@ -60,12 +62,12 @@ export function deepActive(element: Element): Element {
   return element;
 }
 
-/** The element with the keyboard in a document, frames included; null when it is the page. */
+/** The element that has the keyboard, below shadow roots and in frames; null when it is the page. */
 export function focusIn(document: Document): Element | null {
   const active = document.activeElement;
   if (!active || active === document.body || active === document.documentElement) return null;
-  const inner = isFrame(active) ? frameDocument(active) : null;
-  return inner ? focusIn(inner) : deepActive(active);
+  const inner = frameDocument(active);
+  return (inner && focusIn(inner)) ?? deepActive(active);
 }
 
 /** The parent in what is rendered: hosts above shadow roots, frames above their documents. */
