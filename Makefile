@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay bench-model clean
+.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay bench-extension bench-model clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -83,6 +83,9 @@ bench-loop: install  ## The whole loop of the demo, step by step: RECORDINGS=PAT
 
 bench-replay: install browser  ## Recordings on changed pages, beside @puppeteer/replay
 	$(PY) -m bench.replay
+
+bench-extension: install browser  ## CPU, memory and delay of the extension in heavy use: MINUTES=30
+	$(PY) -m bench.extension --minutes $(or $(MINUTES),3)
 
 bench-model: install browser  ## The model on MiniWoB++, over several sittings: RECORDINGS=PATH
 	$(PY) -m bench.model $(RECORDINGS) $(BENCH_ARGS)

@@ -1,0 +1,169 @@
+"""Two Chromiums, one with the extension, and what their processes cost."""
+
+import json
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+from lam_core.browser import FLAGS, chromium_path
+
+EXTENSION_ID = "apipmfnpgahjmgnfebmiodoiflmfhplo"
+"""Follows from the public key in manifest.json."""
+PRESSES = ("pointerdown", "mousedown", "pointerup", "mouseup", "click")
+KEYS = ("keydown", "keypress", "keyup", "beforeinput", "input", "change")
+USER_EVENTS = {
+    "pointermove",
+    "mousemove",
+    "wheel",
+    "scroll",
+    "focusin",
+    "focusout",
+    *PRESSES,
+    *KEYS,
+}
+MEGABYTE = 2**20
+
+
+@dataclass(eq=False)
+class Arm:
+    """A browser with a profile of its own, and the page that is used in it."""
+
+    context: BrowserContext
+    profile: Path
+    page: Page
+
+    def processes(self) -> list[psutil.Process]:
+        """All of the browser's processes."""
+        wanted = f"--user-data-dir={self.profile}"
+        for child in psutil.Process().children(recursive=True):
+            if wanted in child.cmdline() and not any("--type=" in part for part in child.cmdline()):
+                return [child, *child.children(recursive=True)]
+        raise RuntimeError(f"no browser runs in {self.profile}")
+
+    def cpu_seconds(self, *, only: str = "") -> float:
+        """Processor time of all processes so far, or of those with this flag."""
+        wanted = [each for each in self.processes() if not only or only in each.cmdline()]
+        times = [process.cpu_times() for process in wanted]
+        return sum(each.user + each.system for each in times)
+
+    def megabytes(self) -> float:
+        """Memory of all processes, shared pages divided among who shares them (PSS)."""
+        return sum(each.memory_full_info().pss for each in self.processes()) / MEGABYTE
+
+    def trace(self) -> "Trace":
+        """Begin to time the dispatch of events in the page."""
+        return Trace(self)
+
+
+class Trace:
+    """Times how long the listeners of each event of the page take, from Chromium's own trace."""
+
+    def __init__(self, arm: Arm) -> None:
+        self._page = arm.page
+        self._session = arm.context.new_cdp_session(arm.page)
+        self._done: list[dict[str, Any]] = []
+        self._session.on("Tracing.tracingComplete", lambda event: self._done.append(event))
+        config = {"includedCategories": ["devtools.timeline"], "recordMode": "recordUntilFull"}
+        self._session.send(
+            "Tracing.start", {"transferMode": "ReturnAsStream", "traceConfig": config}
+        )
+
+    def end(self) -> dict[str, list[float]]:
+        """Milliseconds of every dispatch to the page, by type of event."""
+        self._session.send("Tracing.end")
+        while not self._done:
+            self._page.wait_for_timeout(50)
+        found: dict[str, list[float]] = defaultdict(list)
+        for event in json.loads(self._read(self._done[0]["stream"]))["traceEvents"]:
+            kind = event.get("args", {}).get("data", {}).get("type")
+            if event["name"] == "EventDispatch" and "dur" in event and kind in USER_EVENTS:
+                found[kind].append(event["dur"] / 1000)
+        return found
+
+    def _read(self, stream: str) -> str:
+        parts = []
+        while True:
+            part = self._session.send("IO.read", {"handle": stream})
+            parts.append(part["data"])
+            if part.get("eof"):
+                return "".join(parts)
+
+
+def open_arm(
+    playwright: Playwright, profile: Path, url: str, *, extension: Path | None = None
+) -> Arm:
+    """A browser on the page, with the extension in it or without."""
+    flags = ["--headless=new", *FLAGS]
+    if extension:
+        flags += [f"--disable-extensions-except={extension}", f"--load-extension={extension}"]
+    context = playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=chromium_path(),
+        headless=False,  # --headless=new is among the flags; the old mode has no extensions
+        args=flags,
+    )
+    page = context.new_page()
+    page.goto(url)
+    return Arm(context, profile, page)
+
+
+class Extension:
+    """The extension in a browser, spoken to from one of its own pages."""
+
+    def __init__(self, arm: Arm) -> None:
+        self.arm = arm
+        self._panel = self.page("settings.html")
+
+    def page(self, name: str) -> Page:
+        """One of its pages, as a tab."""
+        page = self.arm.context.new_page()
+        page.goto(f"chrome-extension://{EXTENSION_ID}/{name}")
+        return page
+
+    def ask(self, kind: str, **message: Any) -> Any:
+        """What its service worker answers. Raises RuntimeError with the error it answers."""
+        reply = self._panel.evaluate(
+            "message => chrome.runtime.sendMessage(message)", {"kind": kind, **message}
+        )
+        if not reply["ok"]:
+            raise RuntimeError(reply["error"])
+        return reply.get("value")
+
+    def remember(self, **values: Any) -> None:
+        """Put settings."""
+        self._panel.evaluate("values => chrome.storage.local.set(values)", values)
+
+    def row(self, store: str, key: str) -> Any:
+        """A row of one of its tables."""
+        return self._panel.evaluate(READ_ROW, [store, key])
+
+
+READ_ROW = """async ([store, key]) => {
+  const done = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const database = await done(indexedDB.open("action-model"));
+  const row = await done(database.transaction(store).objectStore(store).get(key));
+  database.close();
+  return row;
+}"""
+
+
+def added(with_it: dict[str, list[float]], without: dict[str, list[float]]) -> dict[str, float]:
+    """Milliseconds that the extension adds to each type of event, at the median; and to all."""
+    types = sorted(with_it.keys() & without.keys())
+    found = {
+        kind: statistics.median(with_it[kind]) - statistics.median(without[kind]) for kind in types
+    }
+    every = [
+        statistics.median(chain.from_iterable(arm[kind] for kind in types))
+        for arm in (with_it, without)
+    ]
+    return {"all": every[0] - every[1], **found}
