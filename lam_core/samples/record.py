@@ -146,7 +146,7 @@ def record(page: Page, task: str, random: Random, *, site: str = "") -> dict[str
     instruction = page.evaluate("recorder.data.utterance")
     _wait(page, random, 900)
     for step in TASKS[task](page, instruction):
-        _do(page, step, random)
+        perform(page, step, random)
     page.wait_for_timeout(SETTLE_MS)
     recording: dict[str, Any] | None = page.evaluate("window.finishedRecording || null")
     if recording is None or recording["rawReward"] != 1:
@@ -177,7 +177,8 @@ def chromium_path() -> str:
     return found
 
 
-def _do(page: Page, step: Click | Keys, random: Random) -> None:
+def perform(page: Page, step: Click | Keys, random: Random) -> None:
+    """Real input events with pauses of human length."""
     if isinstance(step, Keys):
         for character in step.text:
             page.keyboard.down(character)

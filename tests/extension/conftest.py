@@ -3,9 +3,10 @@
 import fcntl
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -153,6 +154,26 @@ class Extended:
         session.send("ServiceWorker.stopAllWorkers")
         self.wait_for(lambda: len(stopped) > before)
 
+    def crash(self) -> None:
+        """End the browser as a power cut does, all of its processes at once."""
+        wanted = f"--user-data-dir={self.profile}".encode()
+        found = [
+            int(folder.name)
+            for folder in Path("/proc").glob("[0-9]*")
+            if wanted in _command(folder).split(b"\0")
+        ]
+        assert found, "the browser runs"
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
 
 READ_STORE = """async name => {
   const open = indexedDB.open("action-model");
@@ -219,35 +240,49 @@ def extended(new_browser: Callable[..., Extended]) -> Extended:
 
 
 @pytest.fixture
-def wallet(
-    extended: Extended,
-    bundles: str,
-    chain,
-    live_server,
-    settings,
-) -> LocalAccount:
-    """The browser gets a wallet and the extension the running service; the wallet's account."""
+def give_wallet(
+    bundles: str, chain, live_server, settings
+) -> Callable[[Extended, LocalAccount], None]:
+    """Gives a browser a wallet with that key, and its extension the running service."""
     settings.SITE_URL = live_server.url
+
+    def give(extended: Extended, key: LocalAccount) -> None:
+        extended.context.expose_function("testWalletRpc", forward(chain.url))
+        chain_id = int(chain.rpc("eth_chainId"), 16)
+        given = {"key": "0x" + key.key.hex(), "chainId": chain_id, "name": "Test wallet"}
+        extended.context.add_init_script(f"window.testWallet = {json.dumps(given)};")
+        extended.context.add_init_script(bundles)
+        extended.remember(service=live_server.url)
+
+    return give
+
+
+@pytest.fixture
+def wallet(
+    extended: Extended, give_wallet: Callable[[Extended, LocalAccount], None], chain
+) -> LocalAccount:
+    """The browser gets a wallet of its own; the wallet's account."""
     key = Account.create()
     chain.fund(key.address)
-    extended.context.expose_function("testWalletRpc", forward(chain.url))
-    chain_id = int(chain.rpc("eth_chainId"), 16)
-    given = {"key": "0x" + key.key.hex(), "chainId": chain_id, "name": "Test wallet"}
-    extended.context.add_init_script(f"window.testWallet = {json.dumps(given)};")
-    extended.context.add_init_script(bundles)
-    extended.remember(service=live_server.url)
+    give_wallet(extended, key)
     return key
 
 
-def pair(extended: Extended, invite: str = "") -> Page:
-    """Pair as a person does: sign in with the wallet, agree, pair. The page pairing ended at."""
+def pair(
+    extended: Extended, invite: str = "", *, label: str = "Test browser", agreed: bool = False
+) -> Page:
+    """Pair as a person does: sign in with the wallet, agree, pair. The page pairing ended at.
+
+    Whose account is there already has `agreed` and needs no invite.
+    """
     with extended.context.expect_page() as opened:
-        extended.ask("pair", label="Test browser")
+        extended.ask("pair", label=label)
     page = opened.value
     page.get_by_label("Invite").fill(invite)
     page.get_by_role("button", name="Sign in with wallet").click()
-    page.get_by_role("link", name="Read and agree").click()
-    page.get_by_role("button", name="I agree").first.click()
+    if not agreed:
+        page.get_by_role("link", name="Read and agree").click()
+        page.get_by_role("button", name="I agree").first.click()
     page.get_by_role("button", name="Pair", exact=True).click()
     page.wait_for_url("**/pair/done*")
     extended.wait_for(lambda: extended.remembered("token"))

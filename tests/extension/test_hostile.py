@@ -173,6 +173,46 @@ def test_a_page_that_lies_about_the_time_and_forges_events(extended, recorded):
     assert 250 <= workflow.steps[1].at - workflow.steps[0].at <= 5_000
 
 
+SHIFT_CLOCK = """async ([page, milliseconds]) => {
+  const done = (request) => new Promise((resolve) => {
+    request.onsuccess = () => resolve(request.result);
+  });
+  const database = await done(indexedDB.open("action-model"));
+  const store = database.transaction("entries", "readwrite").objectStore("entries");
+  for (const row of await done(store.getAll())) {
+    if (row.page !== page) continue;
+    row.entry.at += milliseconds;
+    await done(store.put(row));
+  }
+  database.close();
+}"""
+
+
+@pytest.mark.parametrize("hours", [-3, 5], ids=["set back", "set forward"])
+def test_a_clock_that_is_set_while_recording_changes_no_order_and_makes_no_pause(
+    hours, extended, recorded, site
+):
+    page = recorded(
+        "<a id=on href=/next>Go on</a>",
+        next="<button id=one>One</button><button id=two>Two</button>",
+    )
+    page.click("#on")
+    page.wait_for_url("**/next")
+    page.click("#one")
+    page.click("#two")
+    extended.wait_for(
+        lambda: sum(r["entry"]["kind"] == "up" for r in extended.rows("entries")) == 3
+    )
+    last = [row["page"] for row in extended.rows("entries") if row["entry"]["kind"] == "up"][-1]
+    extended.panel.evaluate(SHIFT_CLOCK, [last, hours * 3_600_000])
+    workflow = extended.stop()
+    clicks = [step for step in workflow.steps if step.action == "click"]
+    assert [target(workflow, step).text for step in clicks] == ["Go on", "One", "Two"]
+    times = [time for step in workflow.steps for time in (step.at, step.until)]
+    assert times == sorted(times)
+    assert times[-1] < 15 * 60_000, "a jump of the clock is no work of hours"
+
+
 def test_fields_for_secrets_are_never_described_and_their_rhythm_is_not_kept(extended, recorded):
     page = recorded(
         """<label>Your secret word <input id=secret type=password name=pw></label>

@@ -1,12 +1,15 @@
 """The extension's pages: in both languages, with the keyboard, and for screen readers."""
 
 import json
+import os
 import re
 from uuid import uuid4
 
 import pytest
 
 from config.environment import BASE_DIR
+from contributions import blocklist
+from lam_core import verify
 from tests.lam_core.workflows import workflow_document
 
 EXTENSION = BASE_DIR / "extension"
@@ -42,6 +45,20 @@ def test_every_text_of_the_pages_has_a_message():
         assert set(wanted) <= known, script.name
 
 
+def test_every_value_that_a_page_tells_has_a_word():
+    known = set(messages("en"))
+    schema = json.loads((EXTENSION / "workflow.schema.json").read_text())["$defs"]
+    told = {
+        "kind": schema["ValueKind"]["enum"],
+        "key": schema["NamedKey"]["enum"],
+        "tab": schema["Tab"]["properties"]["kind"]["enum"],
+        "reason": list(verify.Reason),
+        "category": [*blocklist.entries().values(), "blocked by you", "not a web page"],
+    }
+    for what, values in told.items():
+        assert {f"{what}_{re.sub(r'[^0-9A-Za-z_]', '_', value)}" for value in values} <= known
+
+
 def fill(browser) -> str:
     """Everything the pages can show."""
     browser.agree()
@@ -70,21 +87,79 @@ def fill(browser) -> str:
     return draft["id"]
 
 
+def show(browser, name: str, draft: str):
+    """A page with something on it, as far as it has any."""
+    query = {"review": f"?id={draft}", "popup": "?address=https://www.gmail.com/"}.get(name, "")
+    page = browser.page(f"{name}.html{query}")
+    page.wait_for_function("document.querySelector('h1')?.textContent")
+    if name == "repeat":
+        page.locator("#own button").first.click()
+    return page
+
+
+def assert_accessible(page, name: str) -> None:
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_a_rule_of_accessibility(scheme, extended):
     draft = fill(extended)
     for name in PAGES:
-        query = f"?id={draft}" if name == "review" else ""
-        if name == "popup":
-            query = "?address=https://example.org/"
-        page = extended.page(f"{name}.html{query}")
+        page = show(extended, name, draft)
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_function("document.querySelector('h1')?.textContent")
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], name
+        assert_accessible(page, name)
         assert page.evaluate("document.documentElement.lang").startswith("en")
         page.close()
+
+
+UNSAID = {"Action Model"}
+"""Names, and what both languages write alike."""
+
+
+def test_in_indonesian_nothing_is_left_in_english_and_nothing_overflows(new_browser):
+    browser = new_browser("indonesian", "--lang=id", env={**os.environ, "LANGUAGE": "id"})
+    draft = fill(browser)
+    english, indonesian = messages("en"), messages("id")
+    same = {each["message"] for each in indonesian.values()} | UNSAID
+    said = {each["message"].split("$")[0].strip() for each in english.values()} - same
+    phrases = [phrase for phrase in said if len(phrase) > 3]
+    for name in PAGES:
+        page = show(browser, name, draft)
+        assert page.evaluate("document.documentElement.lang") == "id"
+        text = page.locator("body").inner_text()
+        left = [each for each in phrases if re.search(rf"(?<!\w){re.escape(each)}(?!\w)", text)]
+        assert left == [], name
+        for width in [400] if name == "popup" else [1280, 320]:
+            page.set_viewport_size({"width": width, "height": 700})
+            assert page.evaluate(OVERFLOWING) == [], (name, width)
+        assert_accessible(page, name)
+        page.close()
+
+
+OVERFLOWING = """() => [...document.querySelectorAll("body, body *")]
+  .filter((e) => e.localName !== "pre" && e.scrollWidth > e.clientWidth + 1
+    && getComputedStyle(e).display !== "inline" || e.getBoundingClientRect().right > innerWidth + 1)
+  .map((e) => e.outerHTML.slice(0, 100))"""
+USABLE = "a[href], button, input, select, textarea, summary"
+FOCUSED = "() => [...document.querySelectorAll(wanted)].indexOf(document.activeElement)"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_all_that_can_be_used_is_reached_with_the_keyboard(name, extended):
+    page = show(extended, name, fill(extended))
+    shown = page.evaluate(
+        "wanted => [...document.querySelectorAll(wanted)].flatMap("
+        "(e, index) => e.checkVisibility() ? [index] : [])",
+        USABLE,
+    )
+    page.evaluate("wanted => { window.wanted = wanted; document.activeElement?.blur(); }", USABLE)
+    reached = set()
+    for _ in range(len(shown) + 5):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate(FOCUSED))
+    assert set(shown) <= reached, name
 
 
 def test_the_review_is_done_with_the_keyboard_alone(extended):

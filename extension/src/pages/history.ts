@@ -2,7 +2,7 @@
 import { ask } from "../messages";
 import { database, type Sent } from "../storage/db";
 import { button, byId, dateText, make } from "./dom";
-import { localize, text } from "./localize";
+import { localize, nameOf, text } from "./localize";
 
 localize(document);
 
@@ -33,7 +33,7 @@ function row(sent: Sent): Node {
     { id: `sent-${sent.id}` },
     make("th", { scope: "row" }, sent.task || text("content_deleted")),
     make("td", {}, dateText(sent.sentAt)),
-    make("td", {}, state, sent.reasons.length ? ` (${sent.reasons.join(", ")})` : null),
+    make("td", {}, state, sent.reasons.length ? ` (${sent.reasons.map((code) => nameOf("reason", code)).join(", ")})` : null),
     make("td", { class: "number" }, points(sent.millipoints)),
     make("td", {}, sent.state === "withdrawn" ? null : remove),
   );

@@ -8,6 +8,11 @@ export function text(name: string, ...substitutions: string[]): string {
   return found;
 }
 
+/** The message for one value of several, such as a kind or a category; that of `other` without one. */
+export function nameOf(what: string, value: string): string {
+  return chrome.i18n.getMessage(`${what}_${value.replace(/\W/g, "_")}`) || text(`${what}_other`);
+}
+
 /** Fill in the texts below `root`, and the document's language. */
 export function localize(root: ParentNode): void {
   document.documentElement.lang = chrome.i18n.getUILanguage();

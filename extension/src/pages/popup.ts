@@ -2,7 +2,7 @@
 import type { Status } from "../background/status";
 import { ask } from "../messages";
 import { button, byId, make } from "./dom";
-import { localize, text } from "./localize";
+import { localize, nameOf, text } from "./localize";
 
 localize(document);
 
@@ -76,7 +76,7 @@ async function finish(): Promise<void> {
 
 function site({ site: found, agreed }: Status): Node[] {
   if (!found || !agreed) return [];
-  if (found.blocked) return [make("p", {}, text("site_blocked", found.domain, found.blocked))];
+  if (found.blocked) return [make("p", {}, text("site_blocked", found.domain, nameOf("category", found.blocked)))];
   const { address: here, domain, allowed } = found;
   const allow = allowed
     ? make("p", {}, text("site_allowed", domain))

@@ -1,6 +1,6 @@
 // Steps and elements in words a person reads.
 import type { Element, Observation, Workflow } from "../workflow";
-import { text } from "./localize";
+import { nameOf, text } from "./localize";
 
 type Step = Workflow["steps"][number];
 
@@ -9,7 +9,7 @@ export function elementText(observation: Observation | undefined, index: number 
   const element = index === null || index === undefined ? undefined : observation?.elements[index];
   if (!element) return text("the_page");
   if (element.private) return text("private_field");
-  const kind = element.role || element.tag;
+  const kind = nameOf("role", element.role ?? "");
   const called = element.name || element.text;
   return called ? `${kind} “${called}”` : kind;
 }
@@ -26,7 +26,7 @@ export function stepText(step: Step, workflow: Workflow): string {
     case "type":
       return text("step_type", sourceText(step.text, step.pattern), target);
     case "press":
-      return text("step_press", step.key);
+      return text("step_press", nameOf("key", step.key));
     case "select":
       return text("step_select", target);
     case "scroll":
@@ -34,12 +34,12 @@ export function stepText(step: Step, workflow: Workflow): string {
     case "navigate":
       return text("step_navigate", `${step.page.origin ?? ""}${step.page.path ?? ""}`);
     case "tab":
-      return text("step_tab", step.kind);
+      return text("step_tab", nameOf("tab", step.kind));
   }
 }
 
 function sourceText(source: Extract<Step, { action: "type" }>["text"], pattern: { kind: string; length: string }): string {
-  const kind = `${pattern.kind}, ${pattern.length}`;
+  const kind = text("value_pattern", nameOf("kind", pattern.kind), pattern.length);
   if (!source) return text("typed_unknown", kind);
   if (source.source === "parameter") return text("typed_parameter", source.name, kind);
   return source.source === "instruction" ? text("typed_instruction", kind) : text("typed_page", kind);
