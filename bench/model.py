@@ -234,7 +234,7 @@ def _families(bench: Bench, options: argparse.Namespace) -> list[Figure]:
         with_them = Evaluation([e for e in seen.episodes if e.task in tasks])
         made.append(
             figure(
-                f"family {arm.family} never seen ({len(tasks)} tasks, "
+                f"family {arm.family} never seen ({len(tasks)} tasks, {arm.config.steps} steps, "
                 f"{len(found.episodes)} episodes)",
                 found.mean("model"),
                 "%",

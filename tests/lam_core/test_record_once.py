@@ -12,7 +12,8 @@ from lam_core.browser import open_browser
 from lam_core.literal_replay import WAYS, replay
 from lam_core.miniwob import convert
 from lam_core.miniwob_env import Episodes
-from lam_core.record_once import AutomationError, Repeater, make, used, values_for
+from lam_core.record_once import AutomationError, NoValue, Repeater, make, used, values_for
+from lam_core.record_once import repeat as run_automation
 from lam_core.samples import FOLDER
 from tests.lam_core.recordings import sample
 
@@ -140,6 +141,35 @@ def test_the_model_takes_over_where_anchors_fail_and_it_is_said(episodes):
     repeated = repeat(episodes, automation, asked, policy=Knows(wanted))
     assert episodes.reward() == 1
     assert repeated.by_model == 1
+    assert used(repeated.steps) == "model 1"
+
+
+def test_an_instruction_of_another_form_is_left_to_the_model_if_there_is_one(episodes):
+    goal = episodes.start("click-button", 5)
+    wanted = goal.instruction.split('"')[1]
+    automation = make(recorded("click-button"), episodes.live)
+    asked = Goal(f"Please press {wanted}")
+    with pytest.raises(NoValue, match="no value for button"):
+        run_automation(automation, asked, episodes, confirm=allow, patience_ms=300)
+    repeated = run_automation(
+        automation, asked, episodes, policy=Knows(wanted), confirm=allow, patience_ms=300
+    )
+    assert episodes.reward() == 1
+    assert used(repeated.steps) == "model 1"
+
+
+def test_what_would_do_the_same_whatever_is_asked_is_not_repeated_for_something_else(episodes):
+    episodes.start("click-button", 5)
+    workflow = recorded("click-button")
+    task = workflow.task.model_copy(update={"instruction": "Do it."})
+    automation = make(workflow.model_copy(update={"task": task}), episodes.live)
+    assert automation.parameters == []
+    goal = episodes.start("click-button", 5)
+    wanted = goal.instruction.split('"')[1]
+    repeated = run_automation(
+        automation, goal, episodes, policy=Knows(wanted), confirm=allow, patience_ms=300
+    )
+    assert episodes.reward() == 1
     assert used(repeated.steps) == "model 1"
 
 
