@@ -301,7 +301,10 @@ class Repeater:
         return on_page(action) if on_page else action
 
     def _take_over(self, step: Document, observation: Observation, resolved: Document) -> bool:
-        """Let the model do the step; when it did one of the same kind, the recording goes on."""
+        """Let the model act; where it did what the step would have done, the recording goes on.
+
+        Else the step is looked for again on what the page shows now.
+        """
         if self.policy is None:
             raise _End(*_unresolved(step, resolved))
         decision = self.policy.decide(self.goal, observation, tuple(self._history))
@@ -313,7 +316,7 @@ class Repeater:
             return False
         self.model_steps -= 1
         goes_on = self._perform(action, observation, None, "model")
-        if goes_on and action.kind == step["kind"] and self.values is not None:
+        if goes_on and self.values is not None and _stands_for(step, action, observation):
             self._pending.popleft()
         return goes_on is None or goes_on
 
@@ -335,6 +338,13 @@ def action_of(step: Document, resolved: Document, observation: Observation) -> A
         count=step["count"],
         url=step["url"],
     )
+
+
+def _stands_for(step: Document, action: Action, observation: Observation) -> bool:
+    """Whether an action is of a step's kind, on the same kind of element."""
+    element, recorded = element_of(action, observation), step["target"]
+    same = element is None or recorded is None or element.tag == recorded["tag"]
+    return action.kind == step["kind"] and same
 
 
 def _offset(step: Document, target: int | None, observation: Observation) -> tuple[int, int] | None:
