@@ -234,10 +234,16 @@ contract ActionCredits is IActionCredits {
         }
         uint64 needed = requestedAt + SETTLEMENT_SECONDS;
         if (_active.coveredUntil >= needed) return;
-        bool covers = _pending.coveredUntil >= needed;
-        if (covers || block.timestamp < requestedAt + EXIT_SECONDS) {
+        if (block.timestamp < requestedAt + EXIT_SECONDS || _mayCount(needed)) {
             revert NotSettled(_active.coveredUntil, needed);
         }
+    }
+
+    /// @dev Whether the waiting settlement covers the time until `needed`, or is only waiting for anybody's
+    /// call: what it counts as spent must not leave under the settlement before.
+    function _mayCount(uint64 needed) private view returns (bool) {
+        if (_pending.root == 0) return false;
+        return _pending.coveredUntil >= needed || block.timestamp >= _pending.activatableAt;
     }
 
     function _checkSpent(uint64 firstDepositAt, uint256 spent, bytes32 expectedRoot, bytes32[] calldata proof)

@@ -141,7 +141,7 @@ interface IActionCredits {
 
     /// @notice Take back what the caller put in and has not spent: `WITHDRAWAL_SECONDS` after the request,
     /// under a settlement that covers all the time in which it could spend. If none came for `EXIT_SECONDS`,
-    /// under the last one, unless one that covers it waits for its activation.
+    /// under the last one, unless one waits that covers it or that anybody can activate.
     /// @param spent LAM wei of the caller's leaf. An account that first deposited after the time that the
     /// settlement in force covers has no leaf: zero, and no proof.
     /// @param expectedRoot The root that the proof was made for.

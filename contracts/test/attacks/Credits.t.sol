@@ -32,6 +32,16 @@ contract CreditsAttacksTest is Credits {
         _withdraw(ann);
     }
 
+    /// @dev The same while the settlement of what was used waits for anybody's call, as late as one may leave.
+    function test_ALateRefundCannotOvertakeASettlementThatWaitsForACall() external {
+        _request(ann);
+        vm.warp(START + SETTLEMENT_SECONDS - 1);
+        _submitSettlement(_settlement(1, _spent(10 ether, 0), 10 ether));
+        vm.warp(START + EXIT_SECONDS);
+        vm.expectRevert(abi.encodeWithSelector(I.NotSettled.selector, uint64(0), START + SETTLEMENT_SECONDS));
+        _withdrawWithoutLeaf(ann, 0);
+    }
+
     /// @dev A request that was covered long ago must not serve for what is used after it was taken back.
     function test_AnOldRequestCannotBeKeptForLater() external {
         _request(ann);

@@ -8,6 +8,21 @@ import {Kind} from "../../src/interfaces/IRegistry.sol";
 import {Deployed} from "../support/Deployed.sol";
 import {vm} from "../support/Vm.sol";
 
+/// @notice What a proposal calls, and which wants to be executed again meanwhile.
+contract Reentering {
+    bytes internal again;
+    bool public refused;
+
+    function arm(bytes calldata execution) external {
+        again = execution;
+    }
+
+    function run(address governor) external {
+        (bool done,) = governor.call(again);
+        refused = !done;
+    }
+}
+
 contract GovernanceAttacksTest is Deployed {
     address internal alice = address(0xA11);
     address internal thief = address(0x7417F);
@@ -50,6 +65,64 @@ contract GovernanceAttacksTest is Deployed {
         governor.propose(t, v, c, description);
         vm.prank(alice);
         governor.propose(t, v, c, description);
+    }
+
+    /// @dev One vote in the last second turns a failing proposal: everybody has OBJECTION_PERIOD to defeat it.
+    function test_ALastSecondSwingCanBeAnswered() external {
+        address bob = address(0xB0B);
+        _empower(bob, 350_000 ether);
+        _empower(thief, 100_000 ether);
+        uint256 id = _propose(alice, address(registry), data);
+        uint256 end = governor.proposalDeadline(id);
+        _vote(alice, id, 1);
+        vm.prank(bob);
+        governor.castVoteWithReasonAndParams(
+            id, 255, "", abi.encodePacked(uint128(225_000 ether), uint256(0))
+        );
+        vm.warp(end);
+        _vote(thief, id, 1);
+        vm.warp(end + 1);
+        vm.assertTrue(_state(id) == IGovernor.ProposalState.Active);
+        vm.warp(end + OBJECTIONS);
+        vm.prank(bob);
+        governor.castVoteWithReasonAndParams(
+            id, 255, "", abi.encodePacked(uint128(125_000 ether), uint256(0))
+        );
+        vm.warp(end + OBJECTIONS + 1);
+        vm.assertTrue(_state(id) == IGovernor.ProposalState.Defeated);
+    }
+
+    function test_AnExecutionCannotBeReentered() external {
+        Reentering target = new Reentering();
+        bytes memory call = abi.encodeCall(target.run, (address(governor)));
+        uint256 id = _propose(alice, address(target), call);
+        _vote(alice, id, 1);
+        vm.warp(governor.proposalDeadline(id) + 1);
+        _queue(address(target), call);
+        vm.warp(governor.proposalEta(id));
+        (address[] memory t, uint256[] memory v, bytes[] memory c) = _action(address(target), call);
+        target.arm(abi.encodeCall(governor.execute, (t, v, c, keccak256("# Title"))));
+        _execute(address(target), call);
+        vm.assertTrue(target.refused());
+    }
+
+    function test_ABallotOfAnotherChainIsWorthNothing() external {
+        uint256 key = 0xB0B;
+        address bob = vm.addr(key);
+        _empower(bob, 1 ether);
+        uint256 id = _propose(alice, address(registry), data);
+        bytes32 kind =
+            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        bytes32 domain = keccak256(
+            abi.encode(kind, keccak256("LAM Governor"), keccak256("1"), block.chainid, address(governor))
+        );
+        bytes32 hash = keccak256(abi.encode(governor.BALLOT_TYPEHASH(), id, uint8(1), bob, 0));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked("\x19\x01", domain, hash)));
+        vm.chainId(block.chainid + 1);
+        vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorInvalidSignature.selector, bob));
+        governor.castVoteBySig(id, 1, bob, abi.encodePacked(r, s, v));
+        vm.chainId(block.chainid - 1);
+        governor.castVoteBySig(id, 1, bob, abi.encodePacked(r, s, v));
     }
 
     /// @dev With an open executor anybody could run a queued operation past the Governor's expiry.

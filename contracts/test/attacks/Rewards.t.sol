@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {RewardsDistributor} from "../../src/RewardsDistributor.sol";
-import {Entry, IRewardsDistributor as I} from "../../src/interfaces/IRewardsDistributor.sol";
+import {Delegation, Entry, IRewardsDistributor as I} from "../../src/interfaces/IRewardsDistributor.sol";
 import {Signing} from "../support/Signing.sol";
 import {Tree} from "../support/Tree.sol";
 import {vm} from "../support/Vm.sol";
@@ -104,6 +104,18 @@ contract RewardsAttacksTest is Signing {
         _relay(distributor, m, signature);
     }
 
+    /// @dev The delegation is signed for LAM on this chain.
+    function test_ADelegationOfAnotherChainMovesNoVotes() external {
+        _publishEntries(1);
+        address account = entries[0].account;
+        Delegation memory signed = _signDelegation(_key(0), THIEF);
+        vm.chainId(block.chainid + 1);
+        bytes32[] memory proof = Tree.proof(entries, 0);
+        vm.expectRevert(abi.encodeWithSelector(I.DelegationFailed.selector, account, THIEF));
+        distributor.claimAndDelegate(account, entries[0].cumulative, Tree.root(entries), proof, signed);
+        vm.assertEq(token.delegates(account), address(0));
+    }
+
     function test_AnOldSignatureDoesNotSpendTheNextEpoch() external {
         _publishEntries(1);
         ClaimMessage memory m = _message();
@@ -194,6 +206,28 @@ contract RewardsAttacksTest is Signing {
         vm.warp(token.startOf(2));
         token.mintEmission(2);
         _submit(2, Tree.root(entries), _total());
+    }
+
+    function test_AnInnerNodeIsNoLeaf() external {
+        bytes32 root = _publishEntries(1);
+        bytes32 left = Tree.parent(Tree.leaf(entries[2]), Tree.leaf(entries[3]));
+        bytes32 right = Tree.parent(Tree.leaf(entries[0]), Tree.leaf(entries[1]));
+        vm.assertEq(Tree.parent(left, right), root);
+        (bytes32 low, bytes32 high) = left < right ? (left, right) : (right, left);
+        bytes32[] memory none = new bytes32[](0);
+        vm.expectRevert(I.InvalidProof.selector);
+        distributor.claim(address(uint160(uint256(low))), uint256(high), root, none);
+    }
+
+    function test_ADuplicateLeafPaysOnceAloneAndInABatch() external {
+        entries[1] = entries[0];
+        bytes32 root = _publishEntries(1);
+        (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(entries, 0, 2);
+        vm.assertEq(distributor.claimMany(run, position, root, proof), entries[0].cumulative);
+        proof = Tree.proof(entries, 1);
+        vm.expectRevert(abi.encodeWithSelector(I.NothingToClaim.selector, entries[0].account));
+        distributor.claim(entries[0].account, entries[0].cumulative, root, proof);
+        vm.assertEq(token.balanceOf(entries[0].account), entries[0].cumulative);
     }
 
     function testFuzz_DustLeavesCostNobodyAnything(uint8 dust) external {

@@ -104,6 +104,23 @@ contract WithdrawTest is Credits {
         vm.assertEq(_withdrawWithoutLeaf(ann, 0), 10 ether);
     }
 
+    /// @dev What it counts as spent would leave, and be missing for others.
+    function test_RevertWhen_ASettlementThatDoesNotCoverCouldBeActivatedAtTheTimeToExit() external {
+        _request(ann);
+        vm.warp(START + EXIT_SECONDS);
+        SettlementHeader memory header = _settlement(1, _spent(10 ether, 0), 10 ether);
+        header.coveredUntil = START + SETTLEMENT_SECONDS - 1;
+        _submitSettlement(header);
+        vm.warp(START + EXIT_SECONDS + VETO_SECONDS);
+        bytes memory error =
+            abi.encodeWithSelector(I.NotSettled.selector, uint64(0), START + SETTLEMENT_SECONDS);
+        vm.expectRevert(error);
+        _withdrawWithoutLeaf(ann, 0);
+        credits.activate();
+        vm.expectRevert(abi.encodeWithSelector(I.NothingToWithdraw.selector, ann));
+        _withdraw(ann);
+    }
+
     function test_ItPaysUnderTheLastOneWhenNoneComes() external {
         bytes32 root = _settle(1, 4 ether, 1 ether);
         _request(ann);

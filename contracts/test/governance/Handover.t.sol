@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Handover} from "../../src/Handover.sol";
 import {IHandover, Capability, Term} from "../../src/interfaces/IHandover.sol";
 import {Deployed} from "../support/Deployed.sol";
 import {vm} from "../support/Vm.sol";
@@ -22,7 +21,11 @@ contract HandoverTest is Deployed {
         terms[0] = Term(Capability.Guardian, guardian, START + 100);
         terms[1] = term;
         vm.expectRevert(abi.encodeWithSelector(IHandover.InvalidTerm.selector, index));
-        new Handover(address(timelock), terms);
+        this.make(address(timelock), terms);
+    }
+
+    function make(address at, Term[] memory terms) external returns (address) {
+        return _create("Handover", abi.encode(at, terms));
     }
 
     function test_RevertWhen_ATermIsNoTerm() external {
@@ -32,7 +35,41 @@ contract HandoverTest is Deployed {
         _refused(Term(Capability.RootPublisher, publisher, START), 1);
         _refused(Term(Capability.Guardian, SECOND, longest + 1), 1);
         vm.expectRevert(abi.encodeWithSelector(IHandover.InvalidTerm.selector, uint256(0)));
-        new Handover(address(0), new Term[](0));
+        this.make(address(0), new Term[](0));
+    }
+
+    function test_ItSaysWhichTermsAreFixed() external {
+        address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        vm.expectEmit(true, true, true, true, next);
+        emit IHandover.TermFixed(Capability.Guardian, 0, guardian, START + 100);
+        vm.expectEmit(true, true, true, true, next);
+        emit IHandover.TermFixed(Capability.RootPublisher, 0, publisher, START + 500);
+        vm.expectEmit(true, true, true, true, next);
+        emit IHandover.TermFixed(Capability.Guardian, 1, SECOND, START + 200);
+        this.make(address(timelock), _terms());
+    }
+
+    function test_TheLongestTermIsFourYears() external {
+        vm.assertEq(handover.MAX_TERM_SECONDS(), 4 * 365 days);
+        Term[] memory terms = new Term[](1);
+        terms[0] = Term(Capability.Guardian, guardian, START + 4 * 365 days);
+        this.make(address(timelock), terms);
+        vm.warp(START + 201);
+        _elect(ELECTED, START + 201 + 4 * 365 days, "");
+        vm.assertEq(handover.holder(Capability.Guardian), ELECTED);
+    }
+
+    function test_ATermLastsThroughItsLastSecond() external {
+        vm.warp(START + 100);
+        vm.assertEq(handover.holder(Capability.Guardian), guardian);
+        vm.warp(START + 101);
+        vm.assertEq(handover.holder(Capability.Guardian), SECOND);
+        vm.warp(START + 201);
+        _elect(ELECTED, START + 1000, "");
+        vm.warp(START + 1000);
+        vm.assertEq(handover.holder(Capability.Guardian), ELECTED);
+        vm.warp(START + 1001);
+        vm.assertEq(handover.holder(Capability.Guardian), address(timelock));
     }
 
     function test_ACapabilityWithoutATermIsTheTimelocks() external view {
@@ -80,6 +117,8 @@ contract HandoverTest is Deployed {
 
     function test_AnyoneRecordsThatTermsAreOver() external {
         vm.warp(START + 201);
+        vm.expectEmit(true, true, true, true, address(handover));
+        emit IHandover.Advanced(Capability.Guardian, 2, address(timelock), stranger);
         vm.prank(stranger);
         vm.assertEq(handover.advance(Capability.Guardian), 2);
         vm.expectRevert(abi.encodeWithSelector(IHandover.NoFurtherStage.selector, Capability.Guardian));
@@ -123,6 +162,8 @@ contract HandoverTest is Deployed {
 
     function testFuzz_TheElectedHoldsItUntilTheTermEnds(uint16 wait) external {
         vm.warp(START + 201);
+        vm.expectEmit(true, true, true, true, address(handover));
+        emit IHandover.Elected(Capability.Guardian, ELECTED, START + 1000);
         _elect(ELECTED, START + 1000, "");
         vm.warp(START + 201 + uint256(wait));
         vm.assertEq(handover.holder(Capability.Guardian), wait <= 799 ? ELECTED : address(timelock));

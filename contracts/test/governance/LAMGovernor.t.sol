@@ -2,10 +2,28 @@
 pragma solidity 0.8.37;
 
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
-import {LAMGovernor} from "../../src/LAMGovernor.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {GovernorParameters, LAMGovernor} from "../../src/LAMGovernor.sol";
 import {Kind} from "../../src/interfaces/IRegistry.sol";
 import {Deployed} from "../support/Deployed.sol";
 import {vm} from "../support/Vm.sol";
+
+/// @notice Solidity demands an override of what two parents have, though no Governor calls it.
+contract ExposedGovernor is LAMGovernor {
+    constructor(LAMGovernor like)
+        LAMGovernor(
+            like.token(),
+            TimelockController(payable(like.timelock())),
+            like.HANDOVER(),
+            GovernorParameters(1, 1, 0, 1, 1, 1, 1)
+        )
+    {}
+
+    function useCheckedNonce(address owner, uint256 nonce) external {
+        _useCheckedNonce(owner, nonce);
+    }
+}
 
 contract LAMGovernorTest is Deployed {
     uint256 internal constant ALICE_KEY = 0xA11CE;
@@ -62,6 +80,34 @@ contract LAMGovernorTest is Deployed {
         _turn(deadline - before);
         vm.assertEq(governor.proposalDeadline(id), deadline);
         vm.assertEq(governor.objectionStart(id), 0);
+    }
+
+    function test_ATurnInTheLastSecondThatIsEarlyOpensNothing() external {
+        _turn(deadline - OBJECTIONS);
+        vm.assertEq(governor.objectionStart(id), 0);
+    }
+
+    function test_ATurnASecondLaterOpensAnObjectionPeriod() external {
+        _turn(deadline - OBJECTIONS + 1);
+        vm.assertEq(governor.objectionStart(id), deadline);
+    }
+
+    function test_ALateVoteForWhatPassesAlreadyOpensNothing() external {
+        _vote(alice, id, 1);
+        vm.warp(deadline - 1);
+        _vote(carol, id, 1);
+        vm.assertEq(governor.objectionStart(id), 0);
+        vm.assertEq(governor.proposalDeadline(id), deadline);
+    }
+
+    function test_UntilTheVoteWouldHaveEndedAllVotesCount() external {
+        address late = address(0x1A7E);
+        id = _withLateVoter(late);
+        _turn(deadline - 1);
+        vm.warp(deadline);
+        _vote(late, id, 1);
+        (, uint256 inFavour,) = governor.proposalVotes(id);
+        vm.assertEq(inFavour, 390_000 ether);
     }
 
     function test_OnlyVotesWhollyAgainstCountInTheObjectionPeriod() external {
@@ -237,6 +283,17 @@ contract LAMGovernorTest is Deployed {
         vm.warp(governor.proposalEta(id));
         _execute(address(governor), change);
         vm.assertEq(governor.votingDelay(), 3 days);
+    }
+
+    /// @dev As in the distributor: keys apart, each in its order.
+    function test_CheckedNoncesAreKeyed() external {
+        ExposedGovernor exposed = new ExposedGovernor(governor);
+        uint256 keyed = exposed.nonces(alice, 7);
+        exposed.useCheckedNonce(alice, keyed);
+        vm.assertEq(exposed.nonces(alice, 7), keyed + 1);
+        vm.assertEq(exposed.nonces(alice), 0);
+        vm.expectRevert(abi.encodeWithSelector(Nonces.InvalidAccountNonce.selector, alice, keyed + 1));
+        exposed.useCheckedNonce(alice, keyed);
     }
 
     function _ballot(uint256 nonce) private view returns (bytes memory) {

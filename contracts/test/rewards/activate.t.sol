@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IRewardsDistributor as I} from "../../src/interfaces/IRewardsDistributor.sol";
+import {IRewardsVault} from "../../src/interfaces/IRewardsVault.sol";
 import {Deployed} from "../support/Deployed.sol";
 import {vm} from "../support/Vm.sol";
 
@@ -40,6 +41,8 @@ contract ActivateTest is Deployed {
         vm.warp(START + VETO_SECONDS);
         vm.expectEmit(true, true, true, true, address(distributor));
         emit I.RootActivated(1, ROOT);
+        vm.expectEmit(true, true, true, true, address(vault));
+        emit IRewardsVault.Released(1 ether);
         vm.prank(stranger);
         distributor.activate();
         vm.assertEq(distributor.activeRoot(), ROOT);
@@ -107,6 +110,8 @@ contract VetoTest is Deployed {
         _submit(2, keccak256("bad"), 3 ether);
         vm.expectEmit(true, true, true, true, address(distributor));
         emit I.RootVetoed(2, keccak256("bad"), guardian);
+        vm.expectEmit(true, true, true, true, address(vault));
+        emit IRewardsVault.Refunded(2 ether);
         vm.prank(guardian);
         distributor.veto(2);
         vm.assertEq(vault.escrowed(), 0);

@@ -88,6 +88,8 @@ contract ClaimTest is Deployed {
     function test_ForbiddingAndAllowingAgainKeepsWhatWasClaimed() external {
         _claim(1);
         vm.startPrank(entries[1].account);
+        vm.expectEmit(true, true, true, true, address(distributor));
+        emit I.ThirdPartyClaimsSet(entries[1].account, false);
         distributor.setThirdPartyClaims(false);
         distributor.setThirdPartyClaims(false);
         vm.assertEq(distributor.claimed(entries[1].account), entries[1].cumulative);

@@ -86,7 +86,10 @@ contract ExpireTest is Deployed {
 
     function test_ItLeavesWhatWasEarnedLater() external {
         vm.warp(activatedAt + EXPIRY_SECONDS);
+        vm.expectEmit(true, true, true, true, address(distributor));
+        emit I.ExpiryAuthorized(1, Tree.root(old));
         _authorise(1);
+        vm.assertEq(distributor.expiryEpoch(), 1);
         _expire();
         for (uint256 i = 0; i < 4; ++i) {
             vm.assertEq(_claim(i), entries[i].cumulative - old[i].cumulative);

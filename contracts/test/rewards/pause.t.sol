@@ -13,6 +13,7 @@ contract PauseTest is Deployed {
     function setUp() public override {
         super.setUp();
         pauseSeconds = distributor.PAUSE_SECONDS();
+        vm.assertEq(pauseSeconds, 7 days);
         _fill(3, 1);
         root = _publishEntries(1);
     }

@@ -65,6 +65,8 @@ contract VaultTest is Deployed {
         vm.assume(excess > 0);
         uint256 available = token.totalEmission() - 1000 ether;
         vm.startPrank(address(distributor));
+        vm.expectEmit(true, true, true, true, address(vault));
+        emit IRewardsVault.Escrowed(available);
         vault.escrow(available);
         vm.expectRevert(abi.encodeWithSelector(IRewardsVault.Underfunded.selector, uint256(excess), 0));
         vault.escrow(excess);
@@ -78,6 +80,8 @@ contract VaultTest is Deployed {
         vm.stopPrank();
         vm.prank(address(distributor));
         vault.escrow(1 ether);
+        vm.expectEmit(true, true, true, true, address(vault));
+        emit IRewardsVault.Skimmed(address(timelock), donation);
         vm.assertEq(vault.skim(), donation);
         vm.assertEq(token.balanceOf(address(timelock)), donation);
         vm.assertEq(vault.skim(), 0);

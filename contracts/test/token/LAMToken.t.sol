@@ -101,7 +101,10 @@ contract LAMTokenTest is Deployed {
 
     function test_ItBoundsEpochsToComeAndNoOther() external {
         uint256 scheduled = token.emission(1);
+        vm.expectEmit(true, true, true, true, address(token));
+        emit ILAMToken.EmissionLimited(3, 7 ether);
         _limit(3, 7 ether, false);
+        _limit(4, 7 ether, true);
         _limit(5, 2 ether, false);
         vm.assertEq(token.emission(2), scheduled);
         vm.assertEq(token.emission(3), 7 ether);
@@ -126,17 +129,21 @@ contract LAMTokenTest is Deployed {
         Allocation[] memory allocations = new Allocation[](2);
         allocations[0] = Allocation(stranger, room - 1);
         allocations[1] = Allocation(publisher, 1);
-        LAMToken full =
-            new LAMToken(address(vault), address(distributor), handover, START, EPOCH_SECONDS, allocations);
+        LAMToken full = LAMToken(this.make(EPOCH_SECONDS, allocations));
         vm.assertEq(full.balanceOf(stranger), room - 1);
+        vm.assertEq(full.balanceOf(publisher), 1);
         allocations[1].amountWei = 2 + uint256(excess);
-        vm.expectRevert();
-        new LAMToken(address(vault), address(distributor), handover, START, EPOCH_SECONDS, allocations);
+        vm.expectRevert(abi.encodeWithSelector(ILAMToken.CapExceeded.selector, room + 1 + excess));
+        this.make(EPOCH_SECONDS, allocations);
+    }
+
+    function make(uint64 epochSeconds, Allocation[] memory allocations) external returns (address) {
+        return _create("LAMToken", abi.encode(vault, distributor, handover, START, epochSeconds, allocations));
     }
 
     function test_RevertWhen_EpochsHaveNoLength() external {
         vm.expectRevert(abi.encodeWithSelector(ILAMToken.InvalidEpoch.selector, uint64(0)));
-        new LAMToken(address(vault), address(distributor), handover, START, 0, new Allocation[](0));
+        this.make(0, new Allocation[](0));
     }
 
     function test_VotesAreCountedByUnixTime() external view {
