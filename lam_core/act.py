@@ -187,7 +187,7 @@ class Run:
         except ActionError as error:
             raise _End(Reason.IMPOSSIBLE, str(error)) from error
         self._failures = 0
-        self.live.settle()
+        self.live.settle_after(action)
         changed = self.live.observe() != observation
         self.done.append(Done(action, element_of(action, observation), changed, observation))
         return "changed" if changed else "unchanged"

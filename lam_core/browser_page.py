@@ -18,6 +18,8 @@ from lam_core.steps import NamedKey
 
 SETTLE_QUIET_MS = 40
 """A page is settled when nothing in it has changed for so long."""
+TYPED_QUIET_MS = 400
+"""After typing it takes longer: pages wait for a pause before they suggest something."""
 SETTLE_LIMIT_MS = 2_000
 LOAD_LIMIT_MS = 20_000
 TYPING_DELAY_MS = 0
@@ -96,6 +98,11 @@ class LivePage:
     def settle(self, *, quiet_ms: int = SETTLE_QUIET_MS, limit_ms: int = SETTLE_LIMIT_MS) -> bool:
         """Wait until the page stops changing, at most `limit_ms`; whether it did."""
         return bool(self.call("actionModel.settle(...argument)", [quiet_ms, limit_ms]))
+
+    def settle_after(self, action: Action) -> bool:
+        """Wait for the effects of an action; whether the page stopped changing."""
+        typed = action.kind == "type"
+        return self.settle(quiet_ms=TYPED_QUIET_MS if typed else SETTLE_QUIET_MS)
 
     def call(self, expression: str, argument: Any = None) -> Any:
         """The value of an expression over `actionModel` and `argument`. Raises PageGone."""

@@ -103,7 +103,7 @@ class Episodes:
             return False
         if self.done():
             return False
-        self.live.settle()
+        self.live.settle_after(action)
         return not self.done()
 
     def done(self) -> bool:

@@ -58,7 +58,7 @@ class PageSurface:
     def perform(self, action: Action) -> bool:
         """Carry out an action and wait for its effects."""
         self.live.perform(action)
-        self.live.settle()
+        self.live.settle_after(action)
         return True
 
 
