@@ -49,6 +49,32 @@ contract StandardMerkleTest {
         vm.assertEq(exposed.root(Tree.leaf(entries[i]), Tree.proof(entries, i)), Tree.root(entries));
     }
 
+    /// @dev The service's own proofs: tests/points/test_merkle.py holds the file to what it makes.
+    function test_TheServicesProofsOfRunsLeadToItsRoots() external view {
+        string memory json = vm.readFile("tests/vectors/range_proofs.json");
+        uint256 cases;
+        for (; vm.keyExistsJson(json, _key(cases, "")); ++cases) {
+            address[] memory accounts = vm.parseJsonAddressArray(json, _key(cases, ".accounts"));
+            uint256[] memory cumulatives = vm.parseJsonUintArray(json, _key(cases, ".cumulatives"));
+            Entry[] memory run = new Entry[](accounts.length);
+            for (uint256 i = 0; i < run.length; ++i) {
+                run[i] = Entry(accounts[i], cumulatives[i]);
+            }
+            (bytes32 found, bool whole) = exposed.rangeRoot(
+                run,
+                vm.parseJsonUint(json, _key(cases, ".position")),
+                vm.parseJsonBytes32Array(json, _key(cases, ".siblings"))
+            );
+            vm.assertTrue(whole);
+            vm.assertEq(found, vm.parseJsonBytes32(json, _key(cases, ".root")));
+        }
+        vm.assertEq(cases, 8);
+    }
+
+    function _key(uint256 index, string memory field) private pure returns (string memory) {
+        return string.concat("$[", vm.toString(index), "]", field);
+    }
+
     function testFuzz_ARunOfLeavesProvesItself(uint256 seed, uint8 size, uint8 from, uint8 length)
         external
         view
