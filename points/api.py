@@ -1,5 +1,7 @@
 """The API of points: balances and entries, epochs with their bundles and proofs, claims."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -217,14 +219,38 @@ class BundleView(APIView):
     )
     def get(self, request: Request, number: int) -> FileResponse:
         """The archive, or 404 while the epoch is not closed."""
-        epoch = _epoch(number)
-        if not epoch.closed_at:
-            raise exceptions.NotFound(f"Epoch {number} is not closed.")
-        try:
-            path = archive.of(bundle.path_of(settings.BUNDLES_DIR, number))
-        except FileNotFoundError as error:
-            raise exceptions.NotFound(f"The bundle of epoch {number} is not here.") from error
-        return FileResponse(path.open("rb"), as_attachment=True, filename=f"epoch-{number}.zip")
+        return _file(number, archive.of, f"epoch-{number}.zip")
+
+
+class AllocationsView(APIView):
+    """Anyone."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="epoch_allocations",
+        description=(
+            "Anyone. The allocations of a closed epoch as a Parquet table: the rows of the "
+            "bundle's allocations.json, outside its hash."
+        ),
+        responses={(200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY},
+        auth=[],
+    )
+    def get(self, request: Request, number: int) -> FileResponse:
+        """The table, or 404 while the epoch is not closed."""
+        return _file(number, archive.parquet_of, f"epoch-{number}.parquet")
+
+
+def _file(number: int, of: Callable[[Path], Path], name: str) -> FileResponse:
+    """A form of a closed epoch's bundle, to download."""
+    if not _epoch(number).closed_at:
+        raise exceptions.NotFound(f"Epoch {number} is not closed.")
+    try:
+        path = of(bundle.path_of(settings.BUNDLES_DIR, number))
+    except (FileNotFoundError, bundle.BundleError) as error:
+        raise exceptions.NotFound(f"The bundle of epoch {number} is not here.") from error
+    return FileResponse(path.open("rb"), as_attachment=True, filename=name)
 
 
 class EpochExportView(APIView):

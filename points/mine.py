@@ -24,6 +24,8 @@ BY_KIND = {
     "carry": {"carried"},
 }
 """Why entries of a kind may move one's points."""
+REASONS = sorted(set().union(*BY_KIND.values()))
+"""The categories of points in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,11 @@ urlpatterns = [
     path("epochs", api.EpochsView.as_view(), name="epochs"),
     path("epochs/<int:number>", api.EpochView.as_view(), name="epoch"),
     path("epochs/<int:number>/bundle", api.BundleView.as_view(), name="epoch-bundle"),
+    path(
+        "epochs/<int:number>/allocations.parquet",
+        api.AllocationsView.as_view(),
+        name="epoch-allocations",
+    ),
     path("epochs/<int:number>/export", api.EpochExportView.as_view(), name="epoch-export"),
     path("epochs/<int:number>/proof", api.OwnProofView.as_view(), name="own-proof"),
     path("epochs/<int:number>/proof/<str:address>", api.ProofView.as_view(), name="proof"),

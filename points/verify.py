@@ -24,10 +24,9 @@ from points import bundle
 from points.allocation import allocate, scheduled_emission
 from points.bundle import BundleError, Row
 from points.merkle import EMPTY_ROOT, MerkleTree
-from points.mine import BY_KIND, Reference, attested, check_mine
+from points.mine import REASONS, Reference, attested, check_mine
 from points.own_export import ExportError, OwnExport, read_export
 
-CATEGORIES = set().union(*BY_KIND.values())
 REWARD_POLICY = 0
 ATTESTED = (
     "points of each address by category: they follow from private work; whose they are computes "
@@ -112,7 +111,7 @@ def _check_rows(rows: Sequence[Row]) -> Iterator[Mismatch]:
         if row.address in seen:
             yield Mismatch(f"address {row.address}", "it has two leaves")
         seen.add(row.address)
-        if unknown := set(row.categories) - CATEGORIES:
+        if unknown := set(row.categories) - set(REASONS):
             yield Mismatch(f"address {row.address}", f"unknown categories {sorted(unknown)}")
         if sum(row.categories.values()) != row.millipoints or row.millipoints < 0:
             yield Mismatch(f"points of {row.address}", "the categories do not add up to them")

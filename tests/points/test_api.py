@@ -19,7 +19,12 @@ from tests.points.makers import adopt_genesis, closed_epoch, earn, make_account,
 
 pytestmark = pytest.mark.django_db
 OWN = ["/api/v1/points/balance", "/api/v1/points/entries", "/api/v1/claims"]
-PUBLIC = ["/api/v1/epochs", "/api/v1/epochs/1", "/api/v1/epochs/1/bundle"]
+PUBLIC = [
+    "/api/v1/epochs",
+    "/api/v1/epochs/1",
+    "/api/v1/epochs/1/bundle",
+    "/api/v1/epochs/1/allocations.parquet",
+]
 SIGNED = ["/api/v1/claims/typed-data", "/api/v1/claims/relay"]
 
 

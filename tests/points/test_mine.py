@@ -25,7 +25,7 @@ from contributions import withdraw
 from contributions.models import Workflow
 from marketplace import automations, uses
 from marketplace.models import Outcome
-from points import bundle, epochs, rewards, verify
+from points import bundle, epochs, mine, rewards, verify
 from points.own_export import ExportError, OwnExport, read_export
 from tests.factories import bearer, make_user
 from tests.points.makers import adopt_genesis, adopt_policy, submit_work
@@ -118,11 +118,11 @@ def mismatches(document: dict[str, Any], *, previous: bool = False) -> list[str]
     """What verifying an export finds; the refusal of one that can't be read counts as well."""
     number = document["epoch"] if document["epoch"] in (1, 2) else 1
     try:
-        mine = OwnExport.model_validate_json(json.dumps(document))
+        own = OwnExport.model_validate_json(json.dumps(document))
     except ValueError as error:
         return [str(error)]
     before = path_of(number - 1) if previous and number > 1 else None
-    return [str(each) for each in verify.verify(path_of(number), previous=before, mine=mine)]
+    return [str(each) for each in verify.verify(path_of(number), previous=before, mine=own)]
 
 
 def categories(document: dict[str, Any]) -> set[str]:
@@ -137,7 +137,7 @@ def test_everybodys_export_of_every_epoch_verifies(world):
             assert mismatches(document) == []
             assert mismatches(document, previous=True) == []
             seen |= categories(document)
-    assert seen == verify.CATEGORIES
+    assert seen == set(mine.REASONS)
 
 
 def test_the_command_needs_neither_database_nor_django(world, tmp_path):
@@ -207,8 +207,8 @@ def test_an_entry_left_out_or_shown_twice_is_named(world):
 
 def test_an_export_of_another_epoch_is_refused(world):
     document = world.export(world.worker, 1)
-    mine = OwnExport.model_validate_json(json.dumps(document))
-    found = [str(each) for each in verify.verify(path_of(2), mine=mine)]
+    own = OwnExport.model_validate_json(json.dumps(document))
+    found = [str(each) for each in verify.verify(path_of(2), mine=own)]
     assert any(each.startswith("export, epoch: expected 2, found 1") for each in found)
     assert any(each.startswith("export, ledger_root") for each in found)
 
