@@ -51,13 +51,14 @@ def advance_epochs() -> None:
     epoch = Epoch.objects.filter(closed_at__isnull=True).first()
     if epoch is None:
         _open()
-    elif epoch.closing_at or _over(epoch):
+    elif epoch.closing_at or is_over(epoch):
         epochs.close(epoch.number)
         _open()
     _publish()
 
 
-def _over(epoch: Epoch) -> bool:
+def is_over(epoch: Epoch) -> bool:
+    """Whether the time that its policy gives an epoch has passed."""
     length = timedelta(seconds=rewards.policy_of(epoch.policy_hash).epoch_seconds)
     return timezone.now() >= epoch.opened_at + length
 

@@ -11,7 +11,14 @@ from contributions.models import Workflow
 from points import epochs, ledger, seal, tasks
 from points.models import Entry, Epoch, Seal
 from tests.factories import make_user
-from tests.points.makers import adopt_genesis, earn, make_account, make_epoch, submit_work
+from tests.points.makers import (
+    adopt_genesis,
+    adopt_policy,
+    earn,
+    make_account,
+    make_epoch,
+    submit_work,
+)
 from tests.points.onchain import follow
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +43,13 @@ def test_by_the_clock_epochs_open_close_and_are_published(chain, settings):
         follow(chain, 1)
         chain.advance(2)
     assert epochs.states(list(Epoch.objects.all())) == {1: "active", 2: "open"}
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(60, True), (3_600, False)])
+def test_an_epoch_is_as_long_as_its_policy_says(seconds, over):
+    opened = timezone.now() - timedelta(seconds=61)
+    epoch = make_epoch(policy_hash=adopt_policy(epoch_seconds=seconds), opened_at=opened)
+    assert tasks.is_over(epoch) is over
 
 
 def test_without_the_clock_nothing_opens(settings):
