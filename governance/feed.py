@@ -39,6 +39,7 @@ class ProposalFeed(_Feed):
     title = "Action Model: proposals"
     subtitle = "Every state that a proposal comes into."
     link = "/proposals/"
+    author_name = "Action Model"
 
     def items(self) -> list[Event]:
         """The newest events of the newest proposals."""

@@ -7,8 +7,9 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -297,6 +298,35 @@ def test_a_site_without_mail_says_so(client, assembly, settings) -> None:
     assert answer.status_code == 409
     assert "no e-mail" in answer.json()["detail"]
     assert subscribed(client, "email", "nobody").status_code == 400
+
+
+def one(element, name: str) -> str:
+    """The text of a child that has to be there once."""
+    (found,) = element.findall(f"{ATOM}{name}")
+    assert found.text
+    return found.text
+
+
+def test_the_feed_is_valid_atom(client, assembly) -> None:
+    """What RFC 4287, 4.1.1 and 4.1.2, requires."""
+    for number in range(2):
+        assembly.propose(titled(assembly, f"Number {number}"))
+    feed = ElementTree.fromstring(client.get("/proposals/feed.atom").content)
+    entries = feed.findall(f"{ATOM}entry")
+    assert feed.tag == f"{ATOM}feed"
+    assert len(entries) == 4
+    assert one(feed.find(f"{ATOM}author"), "name") == "Action Model"
+    links = {each.get("rel"): each.get("href") for each in feed.findall(f"{ATOM}link")}
+    assert links["self"].endswith("/proposals/feed.atom")
+    for element in (feed, *entries):
+        assert one(element, "title")
+        assert urlsplit(one(element, "id")).scheme in {"http", "https", "urn"}
+        assert datetime.fromisoformat(one(element, "updated")).tzinfo is not None
+    for entry in entries:
+        assert urlsplit(entry.find(f"{ATOM}link").get("href")).scheme == "https"
+    moments = [datetime.fromisoformat(one(each, "updated")) for each in entries]
+    assert moments == sorted(moments, reverse=True)
+    assert datetime.fromisoformat(one(feed, "updated")) == moments[0]
 
 
 def test_the_feed_has_one_entry_for_each_state(client, assembly) -> None:
