@@ -37,6 +37,7 @@ from lam_core.training import Config, Trainer, config_of
 from lam_core.words import Token, tokens_of
 
 Tell = Callable[[str], None]
+GATE, RESULT = "gate.jsonl", "result.json"
 OWN = "self"
 """The contributor of the model's own attempts."""
 
@@ -46,8 +47,8 @@ class Rounds:
     """How much is tried: attempts per task, further steps, episodes per task to judge by."""
 
     episodes: int = 20
-    steps: int = 1500
-    gate_episodes: int = 10
+    steps: int = 1200
+    gate_episodes: int = 6
     kept_per_task: int = 10
     rate_millionths: int = 500
     temperature: float = 0.7
@@ -120,6 +121,7 @@ def improve(
         made = write_release(candidate, mixed, out, name=name, metrics=metrics)
         write_card(out)
         result.hash = made["hash"]
+    write_atomically(out / RESULT, json.dumps(result.document()).encode())
     return result
 
 
@@ -228,7 +230,7 @@ def _judge(
         tasks=tasks,
         episodes=rounds.gate_episodes,
         seed=f"{rounds.seed}-gate",
-        log=out / "gate.jsonl",
+        log=out / GATE,
     )
 
 

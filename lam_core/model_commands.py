@@ -374,6 +374,6 @@ def _improve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the new release")
     parser.add_argument("--tasks", nargs="+", help="tasks to improve (the 56 standard ones)")
     parser.add_argument("--episodes", type=int, default=20, help="attempts at each task (20)")
-    parser.add_argument("--steps", type=int, default=1500, help="further training steps (1500)")
-    parser.add_argument("--gate", type=int, default=10, help="episodes of each task to judge (10)")
+    parser.add_argument("--steps", type=int, default=1200, help="further training steps (1200)")
+    parser.add_argument("--gate", type=int, default=6, help="episodes of each task to judge (6)")
     parser.add_argument("--seed", default="improve", help="seed of the attempts (improve)")

@@ -1,5 +1,7 @@
 """Learning on from one's own rewarded attempts."""
 
+import json
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from lam_core.act_types import Action, Done
 from lam_core.dataset import build
 from lam_core.evaluate import Episode, Evaluation
 from lam_core.features import Kind
-from lam_core.improve import Rounds, examples_of_attempt, improve, worse_tasks
+from lam_core.improve import RESULT, Rounds, examples_of_attempt, improve, worse_tasks
 from lam_core.model_release import default_release
 from lam_core.observation import Observation
 from tests.lam_core.demonstrations import button, demonstrations, element, page
@@ -31,6 +33,7 @@ def test_a_round_keeps_what_it_did_and_goes_on_from_it(tmp_path):
     assert (tmp_path / "control").is_dir()
     assert first.accepted == (first.after > max(first.before, first.control))
     assert first.accepted == (tmp_path / "model.safetensors").exists()
+    assert json.loads((tmp_path / RESULT).read_text()) == first.document()
     kept = {p: p.read_bytes() for p in (tmp_path / "attempts.npz", tmp_path / "gate.jsonl")}
     again = improve(data, **options)
     assert again == first
