@@ -41,14 +41,9 @@ YUL_SWAPS = {
     "xor": "or",
     "eq": "lt",
 }
-DELETED = {
-    "ExpressionStatement",
-    "EmitStatement",
-    "TryStatement",
-    "Return",
-    "YulExpressionStatement",
-    "YulAssignment",
-}
+# Statements to take out; the first ones' places end before their semicolon.
+WITH_SEMICOLON = {"ExpressionStatement", "EmitStatement", "Return"}
+DELETED = {*WITH_SEMICOLON, "TryStatement", "YulExpressionStatement", "YulAssignment"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ def _edits(node: Node, source: bytes) -> Iterator[Edit]:
     """Edits of the node and of all below it."""
     kind = node["nodeType"]
     if kind in DELETED:
-        yield "delete", *_span(node), "{}" if kind.startswith("Yul") else ";"
+        yield from _deleted(node, source)
     elif kind in {"IfStatement", "Conditional", "WhileStatement"}:
         yield from _condition(node)
     elif kind == "BinaryOperation":
@@ -115,6 +110,14 @@ def _edits(node: Node, source: bytes) -> Iterator[Edit]:
         yield from (("modifier", *_span(each), "") for each in node["modifiers"])
     for child in _children(node):
         yield from _edits(child, source)
+
+
+def _deleted(node: Node, source: bytes) -> Iterator[Edit]:
+    start, end = _span(node)
+    if node["nodeType"] not in WITH_SEMICOLON:
+        yield "delete", start, end, "{}"
+    elif source[end : end + 1] == b";":
+        yield "delete", start, end + 1, "{}"
 
 
 def _condition(node: Node) -> Iterator[Edit]:
