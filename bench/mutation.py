@@ -20,7 +20,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -122,9 +122,7 @@ class Compiler:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
+        self._process.communicate(timeout=60)
 
 
 def source(unit: str) -> bytes:
@@ -254,8 +252,7 @@ def prepare(compiler: Compiler) -> list[tuple[str, Mutant]]:
 
 def run(limit: int | None) -> tuple[list[Result], int]:
     """Test what is not known yet; all that is known, and how many mutants there are."""
-    compiler = Compiler()
-    try:
+    with closing(Compiler()) as compiler:
         wanted, results, digest = prepare(compiler), known(), tests_digest()
         undecided = [
             (key, mutant)
@@ -268,8 +265,6 @@ def run(limit: int | None) -> tuple[list[Result], int]:
             results[key] = result | asdict(mutant)
             with RESULTS.open("a") as file:
                 file.write(json.dumps(results[key]) + "\n")
-    finally:
-        compiler.close()
     return [results[key] for key, _ in wanted if key in results], len(wanted)
 
 
