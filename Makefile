@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install extension browser demo run test lint check generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay bench-extension bench-model clean
+.PHONY: help install extension browser demo run test lint check audit-contracts generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay bench-extension bench-model clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -54,6 +54,14 @@ test: lint browser  ## All tests, on real PostgreSQL, broker, node and browser
 check: install browser  ## Long fuzzing and fault runs too
 	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
 	FOUNDRY_PROFILE=check contracts/script/forge test
+
+contracts/cache/audit/tools/.installed: contracts/audit.lock
+	$(PYTHON) -m venv contracts/cache/audit/tools
+	contracts/cache/audit/tools/bin/pip install --quiet --disable-pip-version-check --no-deps -r contracts/audit.lock
+	touch $@
+
+audit-contracts: install contracts/cache/audit/tools/.installed  ## slither's findings and halmos's proofs
+	$(PY) -m bench.audit --tools contracts/cache/audit/tools/bin
 
 generate: install  ## Write what is generated and committed anew: OpenAPI, JSON Schema, types, ABI
 	$(PY) manage.py spectacular --format openapi-json --file docs/openapi.json --fail-on-warn
