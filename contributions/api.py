@@ -260,7 +260,10 @@ class ExportView(APIView):
 
     @extend_schema(
         operation_id="export",
-        description='Everything kept about oneself, as one JSON document; token scope "read".',
+        description=(
+            "Everything kept about oneself, as one JSON document; what one's points of an epoch "
+            'follow from is in /api/v1/epochs/{number}/export. Token scope "read".'
+        ),
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> StreamingHttpResponse:

@@ -6,7 +6,7 @@ policy differ. What other policies could have changed in what people do is not g
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,8 @@ class Simulation:
     epoch: int
     baseline: Outcome
     proposed: Outcome
+    not_known: Sequence[str] = ()
+    """What the ledger of the epoch can't tell of the proposed policy."""
 
     @property
     def rows(self) -> list[Row]:
@@ -139,12 +141,36 @@ class Simulation:
             "distribution": _distribution(rows),
             "winners": [row.document() for row in gaining[:limit]],
             "losers": [row.document() for row in losing[:limit]],
+            "not_known": list(self.not_known),
         }
 
 
 def simulate(policy: Policy, record: EpochRecord) -> Simulation:
     """An epoch again, under the policy it had and under another one."""
-    return Simulation(record.epoch, _outcome(record.policy, record), _outcome(policy, record))
+    return Simulation(
+        record.epoch,
+        _outcome(record.policy, record),
+        _outcome(policy, record),
+        list(_not_known(policy, record.policy)),
+    )
+
+
+def _not_known(proposed: Policy, before: Policy) -> Iterator[str]:
+    """Where the proposed policy asks for more than the epoch's own policy had written down."""
+    if proposed.novelty.workflows > before.novelty.workflows:
+        yield (
+            f"The epoch counted no further than {before.novelty.workflows} workflows of a shape: "
+            "all after them are taken for just as new."
+        )
+    if proposed.duplicates.counted > before.duplicates.counted:
+        yield (
+            f"The epoch counted no further than {before.duplicates.counted} repeats by a person: "
+            "all after them are taken for that one."
+        )
+    if proposed.verifier.min_score_bp < before.verifier.min_score_bp:
+        yield "Work below the verifier's score of then has no entry: it stays unpaid here."
+    if proposed.daily_cap_millipoints > before.daily_cap_millipoints:
+        yield "Work of a day whose cap was used up has no entry: it stays unpaid here."
 
 
 def _outcome(policy: Policy, record: EpochRecord) -> Outcome:

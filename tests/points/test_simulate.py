@@ -1,5 +1,6 @@
 """An epoch computed again under another policy, and under its own as a check."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -118,6 +119,27 @@ def test_an_epoch_nobody_worked_in_gives_an_empty_result():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"novelty": {"workflows": 9, "multiplier_bp": 12_000}}, "no further than 3 workflows"),
+        ({"duplicates": {"multipliers_bp": [10_000] * 9}}, "no further than 6 repeats"),
+        ({"daily_cap_millipoints": 10**9}, "cap was used up"),
+    ],
+)
+def test_what_the_ledger_cannot_tell_of_the_proposed_policy_is_said(changes, said):
+    (found,) = simulate(policy(**changes), epoch_record(work(0, 3))).document()["not_known"]
+    assert said in found
+    assert simulate(load_policy(), epoch_record(work(0, 3))).document()["not_known"] == []
+
+
+def test_work_below_the_score_of_then_is_said_not_to_be_known():
+    strict = policy(verifier={"min_score_bp": 5_000})
+    happened = dataclasses.replace(epoch_record(work(0, 3)), policy=strict)
+    (found,) = simulate(load_policy(), happened).document()["not_known"]
+    assert "below the verifier's score" in found
+
+
 def test_the_result_is_json_without_floats():
     canonical_json(simulate(policy(), epoch_record(work(0, 3))).document())
 
@@ -157,13 +179,14 @@ def test_the_command_shows_totals_distribution_winners_and_losers(closed, tmp_pa
             {
                 **load_policy().document,
                 "name": "no-referrals",
+                "daily_cap_millipoints": 10**9,
                 "referral": {"layers_bp": [], "cap_millipoints_per_epoch": 0},
             }
         )
     )
     out, picture = io.StringIO(), tmp_path / "plot.svg"
     call_command("simulate_policy", str(file), epoch=1, svg=picture, stdout=out)
-    for each in ("no-referrals", "Biggest winners", "Biggest losers", "Gini", "0x"):
+    for each in ("no-referrals", "Biggest winners", "Biggest losers", "Gini", "0x", "Not known"):
         assert each in out.getvalue()
     assert picture.read_text().startswith("<svg")
     out = io.StringIO()

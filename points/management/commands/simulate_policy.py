@@ -47,6 +47,8 @@ class Command(BaseCommand):
         console = Console(file=self.stdout, record=bool(options["svg"]), width=100)  # type: ignore[arg-type]
         for table in (_totals(result), _distribution(result), *_movers(result)):
             console.print(table)
+        for each in result["not_known"]:
+            console.print(f"Not known: {each}")
         if options["svg"]:
             console.save_svg(str(options["svg"]), title=f"Epoch {result['epoch']}")
 
@@ -75,7 +77,10 @@ def _totals(result: dict[str, Any]) -> Table:
 
 
 def _distribution(result: dict[str, Any]) -> Table:
-    bins = result["distribution"]
+    taken = [
+        n for n, each in enumerate(result["distribution"]) if each["baseline"] or each["proposed"]
+    ]
+    bins = result["distribution"][min(taken, default=0) : max(taken, default=0) + 1]
     top = max([1, *(each[side] for each in bins for side in ("baseline", "proposed"))])
     table = Table(title="Addresses by LAM: above as it was, below proposed", expand=True)
     table.add_column("LAM from", justify="right")
