@@ -135,7 +135,7 @@ def _entries(own: _Own, epoch: Epoch) -> Iterator[dict[str, Any]]:
     if not own.entries:
         return
     tree = seal.open_tree(epoch)
-    places = seal.places([entry.pk for entry in own.entries])
+    places = seal.places(epoch.number, [entry.pk for entry in own.entries])
     codes = ledger.account_codes(line.account_id for rows in own.lines.values() for line in rows)
     for entry in own.entries:
         parts = ledger.entry_parts(

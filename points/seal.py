@@ -86,13 +86,12 @@ def open_tree(epoch: Epoch) -> MerkleTree:
     return _mapped(path)
 
 
-def places(entries: Sequence[int]) -> dict[int, int]:
-    """Positions of sealed entries of one epoch in its tree, by id."""
-    seals = Seal.objects.filter(entry__in=entries)
-    first = Seal.objects.filter(epoch_number__in=seals.values("epoch_number")).aggregate(
-        first=Min("position")
-    )["first"]
-    return {entry: position - first for entry, position in seals.values_list("entry", "position")}
+def places(epoch: int, entries: Sequence[int]) -> dict[int, int]:
+    """Positions of sealed entries of an epoch in its tree, by id."""
+    seals = Seal.objects.filter(epoch_number=epoch)
+    first = seals.aggregate(first=Min("position"))["first"]
+    known = Seal.objects.filter(entry__in=entries).values_list("entry", "position")
+    return {entry: position - first for entry, position in known}
 
 
 def _tree(epoch: int) -> MerkleTree | None:

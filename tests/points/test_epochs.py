@@ -181,7 +181,7 @@ def test_points_of_someone_without_a_wallet_wait_for_the_next_epoch():
 
 def proven(epoch: Epoch) -> bool:
     """Whether every entry of an epoch is under its ledger root."""
-    places = seal.places(list(epoch.entries.values_list("pk", flat=True)))
+    places = seal.places(epoch.number, list(epoch.entries.values_list("pk", flat=True)))
     tree = seal.open_tree(epoch)
     return len(places) == epoch.entries.count() and all(
         verify_proof(

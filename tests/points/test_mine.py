@@ -13,6 +13,8 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -25,7 +27,8 @@ from contributions import withdraw
 from contributions.models import Workflow
 from marketplace import automations, uses
 from marketplace.models import Outcome
-from points import bundle, epochs, mine, rewards, verify
+from points import bundle, epochs, export, mine, rewards, verify
+from points.models import Epoch
 from points.own_export import ExportError, OwnExport, read_export
 from tests.factories import bearer, make_user
 from tests.points.makers import adopt_genesis, adopt_policy, submit_work
@@ -195,6 +198,84 @@ def test_anothers_proof_is_refused(world):
     own, other = world.export(world.worker, 1), world.export(world.near, 1)
     own["entries"][0]["proof"] = other["entries"][-1]["proof"]
     assert any(each.startswith("entry 0 (settlement), proof") for each in mismatches(own))
+
+
+RECOMPUTED = [
+    *(f"{name}_multiplier_bp" for name in ("platform", "epoch", "founding", "badge", "novelty")),
+    *("duplicate_multiplier_bp", "bounty_multiplier_bp", "earned_millipoints", "own_before"),
+    *("day_used_millipoints", "paid_millipoints", "lifetime_millipoints"),
+]
+
+
+def test_each_altered_input_is_named_with_what_it_must_be(world):
+    document = world.export(world.worker, 1)
+    for name in RECOMPUTED:
+        altered = copy.deepcopy(document)
+        inputs = altered["entries"][2]["inputs"]
+        honest, inputs[name] = inputs[name], inputs[name] + 1
+        found = mismatches(altered)
+        assert f"entry 2 (settlement), {name}: expected {honest}, found {honest + 1}" in found
+        assert any(each.startswith("entry 2 (settlement), inputs: expected") for each in found)
+    altered = copy.deepcopy(document)
+    layer = altered["entries"][2]["inputs"]["referrals"][0]
+    layer["share_bp"], layer["paid_millipoints"] = 1_001, layer["paid_millipoints"] + 1
+    found = " ".join(mismatches(altered))
+    for name in ("share_bp", "paid_millipoints"):
+        assert f"entry 2 (settlement), referrals, layer 1, {name}: expected" in found
+
+
+def test_each_altered_part_of_a_line_is_named(world):
+    document = world.export(world.worker, 1)
+    for name, value in (
+        ("amount", "1"),
+        ("category", "spent"),
+        ("unit", "lam_wei"),
+        ("account", f"points:{world.near.pk}"),
+        ("position", 0),
+        ("salt", "0" * 32),
+    ):
+        altered = copy.deepcopy(document)
+        line = altered["entries"][0]["lines"][0]
+        line[name] = value
+        found = mismatches(altered)
+        named = f"entry 0 (settlement), line {line['position']}"
+        assert any(each.startswith(f"{named}: expected what the ledger") for each in found), name
+        if name in ("category", "unit", "account"):
+            assert any(each.startswith(f"{named}, {name}") for each in found), found
+
+
+def test_an_export_asks_the_database_as_often_for_few_entries_as_for_many(world):
+    counts = []
+    for person in (world.worker, world.near):
+        with CaptureQueriesContext(connection) as queries:
+            document = export.epoch_export(person, Epoch.objects.get(pk=1))
+        counts.append((len(document["entries"]), len(queries)))
+    assert counts[0][0] != counts[1][0]
+    assert counts[0][1] == counts[1][1]
+
+
+def test_work_that_could_not_be_settled_in_time_is_counted_where_it_was_paid(operator, monkeypatch):
+    monkeypatch.setattr(judging, "HISTORY_LIMIT", 0)
+    adopt_genesis()
+    adopt_policy(**POLICY)
+    person = make_user()
+    epochs.open_next()
+    late = submit_work(person, operator, seed=7)
+    Workflow.objects.filter(pk=late.pk).update(shape_key="alike")
+    with monkeypatch.context() as patch:
+        patch.setattr(rewards, "settle_pending", lambda: 0)
+        epochs.close(1)
+    epochs.open_next()
+    assert rewards.settle(late.pk)
+    for seed in (8, 9):
+        work(person, operator, seed=seed, shape="alike")
+    epochs.close(2)
+    document = export.epoch_export(person, Epoch.objects.get(pk=2))
+    assert [each["late"] for each in document["works"]] == [True, False, False]
+    assert [each["inputs"]["own_before"] for each in document["entries"]] == [0, 0, 1]
+    assert mismatches(json.loads(json.dumps(document)), previous=True) == []
+    empty = export.epoch_export(person, Epoch.objects.get(pk=1))
+    assert (empty["works"], mismatches(empty)) == ([], [])
 
 
 def test_an_entry_left_out_or_shown_twice_is_named(world):
