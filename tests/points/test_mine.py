@@ -15,7 +15,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
@@ -32,6 +33,7 @@ from points.models import Epoch
 from points.own_export import ExportError, OwnExport, read_export
 from tests.factories import bearer, make_user
 from tests.points.makers import adopt_genesis, adopt_policy, submit_work
+from tests.points.onchain import publish_until, rpc
 
 pytestmark = pytest.mark.django_db
 BOUNTY = {"task": "enter-text-7", "multiplier_bp": 15_000, "from_epoch": 1, "through_epoch": 1}
@@ -158,6 +160,19 @@ def test_the_command_needs_neither_database_nor_django(world, tmp_path):
     assert f"4 entries of points:{world.worker.pk}" in result.stdout
     for named in ("seen_before", "score_bp", "withdrawn (1)", "netted"):
         assert named in result.stdout
+
+
+def test_with_a_node_the_roots_it_is_held_against_are_those_on_chain(chain, settings, operator):
+    settings.PROJECTIONS = ["points.claims.project"]
+    adopt_genesis()
+    person = make_user()
+    epochs.open_next()
+    work(person, operator, seed=7)
+    epochs.close(1)
+    own = OwnExport.model_validate(export.epoch_export(person, Epoch.objects.get()))
+    assert "chain: no root" in str(verify.verify(path_of(1), rpc=rpc(), mine=own)[0])
+    publish_until(chain, 1)
+    assert verify.verify(path_of(1), rpc=rpc(), mine=own) == []
 
 
 def test_nobody_gets_anothers_export_and_none_of_an_open_epoch(world):
@@ -337,7 +352,7 @@ def changed(document: dict[str, Any], path: tuple[Any, ...], change: Callable[[A
     return altered
 
 
-@settings(
+@hypothesis_settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
