@@ -37,11 +37,11 @@ def show(
     `folder` is made anew. Without a seed the instances are others each time. Raises BrowserError,
     NoPage, PageGone.
     """
-    if folder.exists():
-        shutil.rmtree(folder)
     seed = seed or uuid.uuid4().hex
     policy = ModelPolicy(release.model, finishes=False)
     with open_browser() as browser:
+        if folder.exists():
+            shutil.rmtree(folder)
         episodes = Episodes(browser)
         shown = [_shown(episodes, policy, folder / task, task, seed) for task in tasks]
     page = folder / PAGE

@@ -35,7 +35,8 @@ def show(folder: Path, console: Console) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             return {"error": f"not done after {LIMIT_SECONDS} s"}
     if done.returncode:
-        return {"error": done.stderr.strip().splitlines()[-1]}
+        said = done.stderr.strip().splitlines()
+        return {"error": said[-1] if said else f"ended with status {done.returncode}"}
     seconds = round(time.monotonic() - started, 1)
     return {**json.loads(done.stdout), "seconds": seconds}
 
