@@ -1,7 +1,7 @@
 """Taking finalized logs in, each exactly once: a projection's rows and its cursor move together."""
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,14 @@ class DecodedLog:
     log_index: int
     transaction_hash: str
 
+    @property
+    def qualified(self) -> str:
+        """As projections name it: "Contract.Event"."""
+        return f"{self.contract}.{self.event}"
+
 
 Handler = Callable[[DecodedLog], None]
+BulkHandlers = Mapping[str, Callable[[Sequence[DecodedLog]], None]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,9 @@ class Projection:
     """What settings.PROJECTIONS name: calling it takes in what is new and returns how many logs.
 
     `events` are "Contract.Event"; `tables` are the model labels that only this projection writes,
-    so that they can be rebuilt; `ignored` are columns that a rebuild may give other values.
+    so that they can be rebuilt; `ignored` are columns that a rebuild may give other values. Logs of
+    the events in `bulk` are handed over together, after the others of a batch: frequent ones whose
+    rows the others do not need.
     """
 
     name: str
@@ -48,13 +56,16 @@ class Projection:
     handler: Handler
     tables: tuple[str, ...] = ()
     ignored: frozenset[str] = field(default_factory=lambda: frozenset({"id"}))
+    bulk: BulkHandlers = field(default_factory=dict)
 
     def __call__(self) -> int:
-        return consume(self.name, self.events, self.handler)
+        return consume(self.name, self.events, self.handler, self.bulk)
 
 
-def consume(name: str, events: Sequence[str], handler: Handler) -> int:
-    """Hand every new finalized log of `events` to the handler, oldest first; returns how many.
+def consume(
+    name: str, events: Sequence[str], handler: Handler, bulk: BulkHandlers | None = None
+) -> int:
+    """Hand every new finalized log of `events` to its handler, oldest first; returns how many.
 
     The handler's writes and the cursor `name` commit together, so a crash repeats nothing and
     skips nothing; two callers wait for each other.
@@ -62,13 +73,15 @@ def consume(name: str, events: Sequence[str], handler: Handler) -> int:
     taken = 0
     while True:
         with transaction.atomic():
-            count, more = _consume_batch(name, events, handler)
+            count, more = _consume_batch(name, events, handler, bulk or {})
         taken += count
         if not more:
             return taken
 
 
-def _consume_batch(name: str, events: Sequence[str], handler: Handler) -> tuple[int, bool]:
+def _consume_batch(
+    name: str, events: Sequence[str], handler: Handler, bulk: BulkHandlers
+) -> tuple[int, bool]:
     ours = deployment()
     chain = Chain.objects.filter(chain_id=ours.chain_id).first()
     if chain is None:
@@ -79,8 +92,7 @@ def _consume_batch(name: str, events: Sequence[str], handler: Handler) -> tuple[
         return 0, False
     logs = list(_after(cursor, events, ours, chain.finalized_number)[: BATCH_LOGS + 1])
     more = len(logs) > BATCH_LOGS
-    for log in logs[:BATCH_LOGS]:
-        handler(_decode(log, ours))
+    _hand_over([_decode(log, ours) for log in logs[:BATCH_LOGS]], handler, bulk)
     if more:
         last = logs[BATCH_LOGS - 1]
         cursor.block_number, cursor.log_index = last.block_number, last.log_index
@@ -88,6 +100,17 @@ def _consume_batch(name: str, events: Sequence[str], handler: Handler) -> tuple[
         cursor.block_number, cursor.log_index = chain.finalized_number + 1, -1
     cursor.save()
     return len(logs[:BATCH_LOGS]), more
+
+
+def _hand_over(logs: Sequence[DecodedLog], handler: Handler, bulk: BulkHandlers) -> None:
+    together: dict[str, list[DecodedLog]] = {}
+    for log in logs:
+        if log.qualified in bulk:
+            together.setdefault(log.qualified, []).append(log)
+        else:
+            handler(log)
+    for event, found in together.items():
+        bulk[event](found)
 
 
 def _after(

@@ -4,7 +4,7 @@ The only way into the engine for what a vote decided: `Registry.Adopted`, once f
 `contributions.policy.adopt`. Nothing else does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chain.projection import DecodedLog, Projection
 from contributions import policy
@@ -125,15 +125,20 @@ def _delegated(log: DecodedLog) -> None:
     )
 
 
-def _power_changed(log: DecodedLog) -> None:
-    delegate = log.arguments["delegate"]
-    Power.objects.filter(delegate=delegate, is_current=True).update(is_current=False)
-    Power.objects.create(
-        delegate=delegate,
-        votes_wei=log.arguments["newVotes"],
-        since=log.block_timestamp,
-        block_number=log.block_number,
-        log_index=log.log_index,
+def _powers_changed(logs: Sequence[DecodedLog]) -> None:
+    """A delegation changes two powers and a transfer up to two: many at once, so in bulk."""
+    latest = {log.arguments["delegate"]: log for log in logs}
+    Power.objects.filter(delegate__in=latest, is_current=True).update(is_current=False)
+    Power.objects.bulk_create(
+        Power(
+            delegate=log.arguments["delegate"],
+            votes_wei=log.arguments["newVotes"],
+            since=log.block_timestamp,
+            block_number=log.block_number,
+            log_index=log.log_index,
+            is_current=latest[log.arguments["delegate"]] is log,
+        )
+        for log in logs
     )
 
 
@@ -172,13 +177,15 @@ HANDLERS: dict[str, Callable[[DecodedLog], None]] = {
     "LAMGovernor.VoteCastWithParams": _voted,
     "LAMGovernor.QuorumNumeratorUpdated": _numerator_changed,
     "LAMToken.DelegateChanged": _delegated,
-    "LAMToken.DelegateVotesChanged": _power_changed,
     "LAMToken.Transfer": _transferred,
 }
 
 
+BULK_HANDLERS = {"LAMToken.DelegateVotesChanged": _powers_changed}
+
+
 def _take(log: DecodedLog) -> None:
-    HANDLERS[f"{log.contract}.{log.event}"](log)
+    HANDLERS[log.qualified](log)
 
 
 def _adopted(log: DecodedLog) -> None:
@@ -195,8 +202,9 @@ adoptions = Projection(
 )
 project = Projection(
     name="governance",
-    events=tuple(HANDLERS),
+    events=(*HANDLERS, *BULK_HANDLERS),
     handler=_take,
+    bulk=BULK_HANDLERS,
     tables=tuple(
         f"governance.{each}"
         for each in (

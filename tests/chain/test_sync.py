@@ -234,6 +234,25 @@ def test_more_logs_than_a_batch_arrive_in_order(emitter, monkeypatch) -> None:
     assert handled == list(range(5))
 
 
+def test_frequent_events_are_handed_over_together_after_the_others(emitter, monkeypatch) -> None:
+    monkeypatch.setattr(projection, "BATCH_LOGS", 3)
+    for word in range(5):
+        emitter.say(word)
+    emitter.finalize()
+    sync(emitter.client)
+    batches: list[list[int]] = []
+
+    def together(logs) -> None:
+        batches.append([log.arguments["word"] for log in logs])
+
+    def alone(log: projection.DecodedLog) -> None:
+        raise AssertionError(log)
+
+    events = ["Emitter.Said"]
+    assert projection.consume("test", events, alone, {"Emitter.Said": together}) == 5
+    assert batches == [[0, 1, 2], [3, 4]]
+
+
 def test_a_handler_that_fails_moves_no_cursor(emitter) -> None:
     emitter.say(1)
     emitter.finalize()
