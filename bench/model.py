@@ -36,7 +36,8 @@ from lam_core.training import Config
 
 STATE = Path(".bench/model")
 EPISODE_SEED = "bench"
-"""Of all episodes that are reported; used for nothing else."""
+"""Of all episodes that are reported. One decision was made on seeing them: how long the driver
+waits after typing (docs/LOG.md)."""
 
 ROUNDS = (3, 10, 25, 50, 100, 200)
 LOG = "episodes.jsonl"
