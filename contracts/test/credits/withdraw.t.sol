@@ -95,6 +95,16 @@ contract WithdrawTest is Credits {
         vm.assertEq(_withdrawWithoutLeaf(ann, 0), 10 ether);
     }
 
+    function test_RevertWhen_ASettlementThatJustCoversWaitsAtTheTimeToExit() external {
+        _request(ann);
+        vm.warp(START + EXIT_SECONDS);
+        SettlementHeader memory header = _settlement(1, _spent(1 ether, 0), 1 ether);
+        header.coveredUntil = START + SETTLEMENT_SECONDS;
+        _submitSettlement(header);
+        vm.expectRevert(abi.encodeWithSelector(I.NotSettled.selector, uint64(0), START + SETTLEMENT_SECONDS));
+        _withdrawWithoutLeaf(ann, 0);
+    }
+
     function test_ASettlementThatDoesNotCoverDoesNotKeepFromExit() external {
         _request(ann);
         vm.warp(START + EXIT_SECONDS);

@@ -64,9 +64,18 @@ contract ClaimAndDelegateTest is Signing {
         vm.assertEq(token.getVotes(DELEGATE), entries[0].cumulative);
     }
 
+    function test_ItAsksForNoProofWhenEverythingWasClaimed() external {
+        _claim(0);
+        Delegation memory signed = _signDelegation(_key(0), DELEGATE);
+        bytes32[] memory none = new bytes32[](0);
+        distributor.claimAndDelegate(entries[0].account, entries[0].cumulative, 0, none, signed);
+        vm.assertEq(token.delegates(entries[0].account), DELEGATE);
+    }
+
     function test_ItPaysAndDelegates() external {
         Delegation memory signed = _signDelegation(_key(0), DELEGATE);
         vm.assertEq(_send(signed, ""), entries[0].cumulative);
+        vm.assertEq(token.nonces(entries[0].account), 1);
         vm.assertEq(token.balanceOf(entries[0].account), entries[0].cumulative);
         vm.assertEq(token.delegates(entries[0].account), DELEGATE);
         vm.assertEq(token.getVotes(DELEGATE), entries[0].cumulative);
@@ -101,6 +110,13 @@ contract ClaimAndDelegateToTest is Signing {
         _claim(0);
         vm.assertEq(_send(entries[0].account, 0, ""), 0);
         vm.assertEq(token.getVotes(DELEGATE), entries[0].cumulative);
+    }
+
+    function test_ItAsksForNoProofWhenEverythingWasClaimed() external {
+        _claim(0);
+        vm.prank(entries[0].account);
+        distributor.claimAndDelegateTo(entries[0].cumulative, 0, new bytes32[](0), DELEGATE);
+        vm.assertEq(token.delegates(entries[0].account), DELEGATE);
     }
 
     function test_ItPaysAndDelegates() external {

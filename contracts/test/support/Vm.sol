@@ -12,6 +12,7 @@ interface Vm {
     function expectRevert(bytes calldata error) external;
     function expectRevert(bytes4 selector) external;
     function getCode(string calldata artifact) external view returns (bytes memory);
+    function getRecordedLogs() external returns (Log[] memory);
     function getNonce(address account) external view returns (uint64);
     function label(address account, string calldata name) external;
     function lastCallGas() external view returns (Gas memory);
@@ -34,6 +35,7 @@ interface Vm {
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
     function prank(address sender) external;
     function readFile(string calldata path) external view returns (string memory);
+    function recordLogs() external;
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function startPrank(address sender) external;
     function stopPrank() external;
@@ -55,6 +57,12 @@ interface Vm {
     function assertLt(uint256 a, uint256 b) external pure;
     function assertTrue(bool value) external pure;
     function assertFalse(bool value) external pure;
+
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
 
     struct Gas {
         uint64 gasLimit;

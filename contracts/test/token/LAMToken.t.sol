@@ -48,6 +48,8 @@ contract LAMTokenTest is Deployed {
     }
 
     function test_FirstEmissionIsAboutOnePointSevenMillion() external view {
+        vm.assertEq(token.CAP(), 1_000_000_000 ether);
+        vm.assertEq(token.COMMUNITY_ALLOCATION(), 350_000_000 ether);
         vm.assertEq(token.emission(1) / 1 ether, 1_682_692);
         vm.assertEq(token.emission(104), token.emission(1));
     }
