@@ -5,6 +5,7 @@ and the sums against one's row in it. What rests on the private work of others c
 anybody alone: `attested` lists it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,15 +89,11 @@ def _header(export: OwnExport, against: Reference) -> Iterator[Pair]:
 
 def _works(export: OwnExport) -> Iterator[Pair]:
     """Each workflow is listed once and paid for at most once."""
-    listed = [work.workflow for work in export.works]
-    paid = [entry.workflow for entry in export.entries if entry.workflow]
+    listed = Counter(work.workflow for work in export.works)
+    paid = Counter(entry.workflow for entry in export.entries if entry.workflow)
     for each in sorted({*listed, *paid}):
-        if listed.count(each) != 1 or paid.count(each) > 1:
-            yield (
-                each,
-                "listed once, paid at most once",
-                f"{listed.count(each)}, {paid.count(each)}",
-            )
+        if listed[each] != 1 or paid[each] > 1:
+            yield each, "listed once, paid at most once", f"{listed[each]}, {paid[each]}"
 
 
 def _sums(export: OwnExport, against: Reference, sums: Mapping[str, int]) -> Iterator[Pair]:

@@ -12,7 +12,6 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from contributions.policy_document import BP, PaidWork, Policy
-from lam_core.canonical import content_hash
 from points.allocation import split
 from points.own_export import OwnEntry, OwnExport, ReversalInputs, UseInputs, WorkInputs
 
@@ -142,7 +141,7 @@ def work_pairs(own: Own, inputs: WorkInputs) -> Iterator[Pair]:
     policy, work = own.policy, paid_work(own, inputs)
     given = inputs.model_dump()
     yield from differing(
-        ("policy_hash", content_hash(policy.document), inputs.policy_hash),
+        ("policy_hash", policy.hash, inputs.policy_hash),
         ("release_hash", own.release_hash, inputs.release_hash),
         *(
             (f"{name}_multiplier_bp", value, given[f"{name}_multiplier_bp"])
@@ -161,24 +160,25 @@ def work_pairs(own: Own, inputs: WorkInputs) -> Iterator[Pair]:
 def paid_work(own: Own, inputs: WorkInputs) -> PaidWork:
     """What the pay depends on. The task of withdrawn work is not known any more: it is taken to be
     one with the bounty that was paid."""
-    known = {work.workflow: work.task for work in own.export.works}
-    task = known.get(own.entry.workflow or "")
-    if task is None:
-        bounties = own.policy.bounties
-        paid = [each for each in bounties if each.multiplier_bp == inputs.bounty_multiplier_bp]
-        task = paid[0].task if paid else ""
-    return PaidWork.of(inputs.model_dump(), epoch=own.export.epoch, task=task)
+    facts, epoch = inputs.model_dump(), own.export.epoch
+    task = own.export.tasks.get(own.entry.workflow or "")
+    if task is not None:
+        return PaidWork.of(facts, epoch=epoch, task=task)
+    works = [
+        PaidWork.of(facts, epoch=epoch, task=each)
+        for each in ("", *(bounty.task for bounty in own.policy.bounties))
+    ]
+    paid = inputs.bounty_multiplier_bp
+    fitting = (each for each in works if own.policy.multipliers_bp(each)["bounty"] == paid)
+    return next(fitting, works[0])
 
 
 def _own_before(own: Own, inputs: WorkInputs) -> Iterator[Pair]:
     """How often one had shown the shape in the epoch, counted again."""
-    works = own.export.works
-    place = next((n for n, w in enumerate(works) if w.workflow == own.entry.workflow), None)
-    if place is None:
+    before = own.export.repeats.get(own.entry.workflow or "")
+    if before is None:
         return
-    shape, counted = works[place].shape, own.policy.duplicates.counted
-    before = sum(1 for work in works[:place] if work.shape == shape and not work.late)
-    expected = min(before, counted)
+    expected = min(before, own.policy.duplicates.counted)
     # Withdrawn work counted when this was paid, and can't be told apart any more.
     if inputs.own_before < expected or (inputs.own_before > expected and not own.export.withdrew):
         yield "own_before", expected, inputs.own_before

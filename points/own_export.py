@@ -2,6 +2,8 @@
 `points.mine`, which computes the points again from it. Pure: no Django.
 """
 
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,6 +77,21 @@ class OwnExport(_Part):
     withdrew: bool
     works: list[OwnWork]
     entries: list[OwnEntry]
+
+    @cached_property
+    def tasks(self) -> dict[str, str]:
+        """The task of each workflow that was not withdrawn."""
+        return {work.workflow: work.task for work in self.works}
+
+    @cached_property
+    def repeats(self) -> dict[str, int]:
+        """How often one had shown a workflow's shape in the epoch before it, counted again."""
+        seen: Counter[str] = Counter()
+        found = {}
+        for work in self.works:
+            found[work.workflow] = seen[work.shape]
+            seen[work.shape] += not work.late
+        return found
 
 
 class ReferralInputs(_Part):

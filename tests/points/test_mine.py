@@ -36,9 +36,16 @@ from tests.points.makers import adopt_genesis, adopt_policy, submit_work
 from tests.points.onchain import publish_until, rpc
 
 pytestmark = pytest.mark.django_db
-BOUNTY = {"task": "enter-text-7", "multiplier_bp": 15_000, "from_epoch": 1, "through_epoch": 1}
+BOUNTIES = [
+    {"task": task, "multiplier_bp": multiplier, "from_epoch": epoch, "through_epoch": epoch}
+    for task, multiplier, epoch in (
+        ("enter-text-7", 15_000, 1),
+        ("enter-text-41", 13_000, 1),
+        ("enter-text-41", 12_000, 2),
+    )
+]
 POLICY = {
-    "bounties": [BOUNTY],
+    "bounties": BOUNTIES,
     "badges": [{"name": "early", "from_millipoints": 100_000, "bonus_bp": 500}],
     "daily_cap_millipoints": 600_000,
     "duplicates": {"multipliers_bp": [10_000, 7_000]},
