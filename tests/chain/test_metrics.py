@@ -1,5 +1,7 @@
 """What a Prometheus server scrapes is true, and is for the operator alone."""
 
+import re
+
 import pytest
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from chain import outbox
 from chain.follow import step
 from chain.models import Chain, Cursor
+from config.environment import BASE_DIR
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +68,15 @@ def test_open_calls_are_counted_with_their_age(client, emitter, relayer) -> None
     found = scraped(client)
     assert found["chain_open_intents", "relayer", "pending"] == 1
     assert found["chain_oldest_intent_seconds", "relayer", "pending"] >= 0
+
+
+def test_operators_read_of_exactly_these_metrics(client, emitter, relayer) -> None:
+    step(emitter.client)
+    Cursor.objects.create(chain_id=31337, name="projection")
+    outbox.intend(sender="relayer", to=emitter.address, data=b"", key="k", purpose="p")
+    manual = (BASE_DIR / "docs" / "operations.md").read_text()
+    described = set(re.findall(r"`(chain_[a-z_]+)`", manual))
+    assert described == {name for name, *_ in scraped(client) if name.startswith("chain_")}
 
 
 def test_only_this_machine_reads_them_without_a_token(client) -> None:
