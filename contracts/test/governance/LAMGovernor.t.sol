@@ -76,8 +76,8 @@ contract LAMGovernorTest is Deployed {
     }
 
     function testFuzz_AnEarlyTurnOpensNothing(uint32 before) external {
-        vm.assume(before >= OBJECTIONS && before < VOTING_PERIOD - 1);
-        _turn(deadline - before);
+        uint256 early = OBJECTIONS + (before % (VOTING_PERIOD - 1 - OBJECTIONS));
+        _turn(deadline - early);
         vm.assertEq(governor.proposalDeadline(id), deadline);
         vm.assertEq(governor.objectionStart(id), 0);
     }
