@@ -33,7 +33,7 @@ def test_killed_in_mid_recording_it_goes_on_where_it_was(new_browser, site):
 
     second = new_browser("lasting")
     assert second.ask("status")["active"]["name"] == "order"
-    assert badge(second) == "REC"
+    second.wait_for(lambda: badge(second) == "REC")
     kept = [(row["page"], row["sequence"]) for row in second.rows("entries")]
     assert kept[: len(before)] == [(row["page"], row["sequence"]) for row in before]
     page = second.context.new_page()

@@ -13,10 +13,10 @@ from tests.extension.test_journey import paired
 __all__ = ["paired"]
 
 HEAD = "<!doctype html><meta charset=utf-8><title>{title}</title><nav><a href=/>Home</a></nav>"
-HOME = HEAD.format(title="Home") + "<h1>Home</h1><a id=lamps href=/lamps>Lamps</a>"
-LAMPS = (
-    HEAD.format(title="Lamps")
-    + """<h1>Lamps</h1><a id=terms href=/terms target=_blank>Terms</a>
+HOME = HEAD.format(title="Home") + "<h1>Home</h1><a id=lamp href=/lamp>Lamp</a>"
+LAMP = (
+    HEAD.format(title="Lamp")
+    + """<h1>Lamp</h1><a id=terms href=/terms target=_blank>Terms</a>
 <label>Search <input id=search></label><button id=find type=button>Find</button><p id=found></p>
 <iframe src=/basket width=400 height=120></iframe><a id=pay href=/pay>Pay</a>
 <script>document.getElementById("find").onclick = () => {
@@ -30,7 +30,7 @@ BASKET = """<!doctype html><title>Basket</title><button id=add>Add to basket</bu
   document.querySelector("output").textContent = "One in the basket";
 };</script>"""
 TERMS = (
-    HEAD.format(title="Terms") + "<h1>Terms</h1><label><input type=checkbox id=yes> I agree</label>"
+    HEAD.format(title="Terms") + "<h1>Terms</h1><label><input type=checkbox id=yes> Agree</label>"
 )
 PAY = (
     HEAD.format(title="Pay")
@@ -53,7 +53,7 @@ INSTRUCTION = (
 
 @pytest.fixture
 def shop(site):
-    pages = {"/": HOME, "/lamps": LAMPS, "/basket": BASKET, "/terms": TERMS, "/pay": PAY}
+    pages = {"/": HOME, "/lamp": LAMP, "/basket": BASKET, "/terms": TERMS, "/pay": PAY}
     site.pages |= pages
     return site
 
@@ -64,7 +64,7 @@ def buy(browser, shop) -> None:
     page = browser.context.new_page()
     page.goto(shop.url)
     browser.start("buy-a-lamp", INSTRUCTION)
-    perform(page, Click("#lamps"), random)
+    perform(page, Click("#lamp"), random)
     for step in (Click("#search"), Keys("green"), Click("#find")):
         perform(page, step, random)
     page.get_by_text("Found: green").wait_for()
@@ -94,14 +94,14 @@ def test_a_site_of_several_pages_is_recorded_sent_verified_and_paid(paired, shop
     ]
     words = [element.text or element.name for action, element in told if action == "click"]
     assert words == [
-        "Lamps", "Search", "Find", "Add to basket", "Terms", "I agree", "Pay", "Comment", "Order",
+        "Lamp", "Search", "Find", "Add to basket", "Terms", "Agree", "Pay", "Comment", "Order",
     ]  # fmt: skip
     assert [element.frame for _, element in told].count(1) == 1
     assert [element.shadow for _, element in told][-3:] == [True, True, True]
     assert "switch" in [step.kind for step in workflow.steps if step.action == "tab"]
     assert {step.tab for step in workflow.steps} == {0, 1}
     paths = [observation.page.path for observation in workflow.observations]
-    assert list(dict.fromkeys(paths))[:2] == ["/", "/lamps"]
+    assert list(dict.fromkeys(paths))[:2] == ["/", "/lamp"]
     assert {"/terms", "/pay"} <= set(paths)
 
     review = paired.page(f"review.html?id={made}")

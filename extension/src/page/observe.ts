@@ -220,7 +220,8 @@ function addWords(walk: Walk, element: Element, described: Described): void {
   const classes = classesOf(element, walk.redactToken);
   if (described.tag === "input") described.type = (element as HTMLInputElement).type;
   say(walk, described, "name", nameOf(element));
-  if (!field) walk.texts[walk.elements.length] = say(walk, described, "text", shadowIn(walk, element) ? "" : ownText(element));
+  const text = field || shadowIn(walk, element) ? "" : ownText(element);
+  if (text) walk.texts[walk.elements.length] = say(walk, described, "text", text);
   if (id) described.id = id;
   if (classes.length) described.classes = classes;
   if (field) addValue(walk, element, described);
