@@ -25,6 +25,17 @@ contract Exposed {
         return StandardMerkle.rangeRoot(StandardMerkle.leaves(entries), position, proof);
     }
 
+    /// @dev With something in memory before.
+    function leavesBeside(Entry[] calldata entries, bytes32 kept)
+        external
+        pure
+        returns (bytes32[] memory beside, bytes32[] memory nodes)
+    {
+        beside = new bytes32[](1);
+        beside[0] = kept;
+        nodes = StandardMerkle.leaves(entries);
+    }
+
     function openZeppelinRoot(bytes32 node, bytes32[] calldata proof) external pure returns (bytes32) {
         return MerkleProof.processProofCalldata(proof, node);
     }
@@ -33,6 +44,17 @@ contract Exposed {
 /// @notice The assembly equals the plain implementation and OpenZeppelin's.
 contract StandardMerkleTest {
     Exposed internal exposed = new Exposed();
+
+    function testFuzz_LeavesKeepWhatIsInMemory(Entry memory entry, bytes32 kept) external view {
+        Entry[] memory entries = new Entry[](2);
+        entries[1] = entry;
+        (bytes32[] memory beside, bytes32[] memory nodes) = exposed.leavesBeside(entries, kept);
+        vm.assertEq(beside.length, 1);
+        vm.assertEq(beside[0], kept);
+        vm.assertEq(nodes.length, 2);
+        vm.assertEq(nodes[0], Tree.leaf(entry));
+        vm.assertEq(nodes[1], Tree.leaf(entries[0]));
+    }
 
     function testFuzz_LeafIsHashedTwice(address account, uint256 cumulative) external view {
         bytes32 expected = keccak256(bytes.concat(keccak256(abi.encode(account, cumulative))));

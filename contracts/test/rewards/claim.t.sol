@@ -69,6 +69,7 @@ contract ClaimTest is Deployed {
     function test_RevertWhen_TheAccountForbidsThirdParties() external {
         vm.prank(entries[1].account);
         distributor.setThirdPartyClaims(false);
+        vm.assertTrue(distributor.thirdPartyClaimsForbidden(entries[1].account));
         bytes32[] memory proof = Tree.proof(entries, 1);
         vm.expectRevert(abi.encodeWithSelector(I.ThirdPartyClaimsForbidden.selector, entries[1].account));
         vm.prank(stranger);
