@@ -196,6 +196,7 @@ def test_an_unadoptable_document_is_shown_and_the_old_one_stays(
     for page in (f"/proposals/{proposal.pk}", "/handover"):
         text = client.get(page).content.decode()
         assert "the one before stays in force" in text
+        assert "A document nobody has" in text
         assert why in text
 
 

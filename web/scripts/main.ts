@@ -10,6 +10,7 @@ import { linkPolicyFields } from "./policy";
 import * as polls from "./polls";
 import * as proposals from "./proposals";
 import { signIn, signOut } from "./sign-in";
+import { watchTables } from "./tables";
 
 wire({
   "sign-in": signIn,
@@ -52,4 +53,5 @@ if (policyForm) linkPolicyFields(policyForm);
 drafts.fillDates();
 governance.startCountdowns();
 polls.followPoll();
+watchTables(document);
 start();

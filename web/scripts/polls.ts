@@ -2,8 +2,9 @@
 import { api } from "./api";
 import { attribute, enable, value, type Run } from "./forms";
 import { signTypedData, type TypedData } from "./signing";
-import { site, UserError } from "./site";
-import { connect, connectOwn } from "./wallet";
+import { UserError } from "./site";
+import { watchTables } from "./tables";
+import { connectAnyone } from "./wallet";
 
 const REFRESH_MILLISECONDS = 5000;
 
@@ -44,7 +45,7 @@ function ranking(places: number[]): number[] {
 export async function voteInPoll(run: Run): Promise<void> {
   const path = `polls/${attribute(run.form, "poll")}`;
   const choice = choiceOf(attribute(run.form, "method"), run.values.getAll("choice").map(String));
-  const wallet = await (site.address ? connectOwn() : connect());
+  const wallet = await connectAnyone();
   const voter = wallet.account.address;
   const asked = await api<{ typed_data: TypedData; issued_at: number }>(
     "POST",
@@ -71,6 +72,7 @@ async function refresh(): Promise<void> {
   const isOpen = shown.querySelector("details")?.open ?? false;
   shown.replaceChildren(...fresh.childNodes);
   shown.querySelector("details")?.toggleAttribute("open", isOpen);
+  watchTables(shown);
 }
 
 /** Keep the standings of a poll that is not published yet up to date. */

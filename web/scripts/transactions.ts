@@ -3,7 +3,7 @@ import type { Abi, Hash, TransactionReceipt } from "viem";
 import type { Run } from "./forms";
 import { remember } from "./pending";
 import { contractAddress, UserError, type ContractName } from "./site";
-import { connectOwn, useSiteChain } from "./wallet";
+import { connectAnyone, useSiteChain } from "./wallet";
 
 export interface Call {
   contract: ContractName;
@@ -12,11 +12,11 @@ export interface Call {
   args: readonly unknown[];
 }
 
-/** Send a call from the signed-in account and wait until it is in a block. `what` names it. */
+/** Send a call from the person's wallet and wait until it is in a block. `what` names it. */
 export async function transact({ say }: Run, what: string, call: Call): Promise<TransactionReceipt> {
   const address = contractAddress(call.contract);
   say("Waiting for your wallet…");
-  const wallet = await connectOwn();
+  const wallet = await connectAnyone();
   await useSiteChain(wallet);
   // Simulating first turns a revert into its reason before anything is paid.
   const { request } = await wallet.simulateContract({ ...call, address, account: wallet.account });

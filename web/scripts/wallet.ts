@@ -115,6 +115,11 @@ export async function connectOwn(): Promise<Wallet> {
   return wallet;
 }
 
+/** The signed-in account's wallet; any wallet, for what needs no account here, if nobody is. */
+export function connectAnyone(): Promise<Wallet> {
+  return site.address ? connectOwn() : connect();
+}
+
 /** Make the wallet use the site's chain, offering to switch or to add it. */
 export async function useSiteChain(wallet: Wallet): Promise<void> {
   const chain = wallet.chain;

@@ -15,7 +15,6 @@ from governance.handover import Holding, holdings
 from governance.in_force import Standing, adopted
 from web import wording
 from web.onchain import TIMEOUT_SECONDS
-from web.people import address_of
 
 STANDINGS = {
     Standing.IN_FORCE: (_("in force"), "good"),
@@ -80,6 +79,5 @@ def handover(request: HttpRequest) -> HttpResponse:
         "now": now,
         "holdings": [_shown(each, now) for each in found],
         "kinds": kinds(),
-        "address": address_of(request),
     }
     return render(request, "web/handover.html", context)
