@@ -3,7 +3,10 @@
 Starts a PostgreSQL (durable) and an anvil of its own and writes bench/results/governance.json.
 
 - events: stored RPC answers are parsed, decoded and stored; events a second.
-- anvil: the same from a real node by `chain.sync`, beside bare eth_getLogs of the same ranges.
+- anvil: the same from a real node by `chain.sync`, beside bare eth_getLogs of the same ranges;
+  with logs proven by receipts, and with logs believed.
+- projected: stored logs to the rows of governance.
+- adoption, proofs: see bench.governance_node.
 - ballots: signatures of EIP-712 ballots recovered and counted; powers summed exactly.
 """
 
@@ -19,6 +22,7 @@ from eth_utils.address import to_checksum_address
 
 from bench import report
 from bench.database import database
+from bench.governance_node import adoption, deployed, proofs
 from bench.report import Figure, figure
 from chain.abi import contract
 from chain.rpc import RawLog, Rpc, parse_log
@@ -86,12 +90,9 @@ def events(total: int) -> list[Figure]:
     ]
 
 
-def anvil(folder: Path, total: int) -> Figure:
+def anvil(folder: Path, total: int) -> list[Figure]:
     """`chain.sync` from a real node, beside the bare calls for the same logs."""
     from django.conf import settings
-
-    from chain.models import Block, Chain
-    from chain.sync import sync
 
     node = embedded.Anvil(
         folder, embedded.free_port(), environment.BASE_DIR, block_seconds=None, persistent=False
@@ -104,29 +105,80 @@ def anvil(folder: Path, total: int) -> Figure:
         settings.DEPLOYMENT_PATH.write_text(
             json.dumps({**manifest, "contracts": {"LAMToken": {"address": address}}})
         )
-        Block.objects.all().delete()
-        Chain.objects.all().delete()
         rpc = Rpc(node.url)
         head = rpc.header()
         assert head is not None
         started = time.perf_counter()
         query = {"address": [address], "fromBlock": "0x1", "toBlock": hex(head.number)}
-        raw = rpc.call("eth_getLogs", query)
-        bare = time.perf_counter() - started
-        started = time.perf_counter()
-        stored = sync(rpc).logs
-        ours = time.perf_counter() - started
+        there = len(rpc.call("eth_getLogs", query))
+        bare = there / (time.perf_counter() - started)
+        believed = _followed(rpc, there, prove=False)
+        proven = _followed(rpc, there, prove=True)
     finally:
         node.stop()
-    if stored != len(raw):
-        raise SystemExit(f"{len(raw)} logs were there and {stored} were stored")
-    return figure(
-        "followed from a node",
-        stored / ours,
-        "logs/s",
-        peer="bare eth_getLogs, not parsed",
-        peer_value=len(raw) / bare,
+    peer = "bare eth_getLogs, not parsed"
+    return [
+        figure("followed from a node, proven", proven, "logs/s", peer=peer, peer_value=bare),
+        figure("followed from a node, believed", believed, "logs/s", peer=peer, peer_value=bare),
+    ]
+
+
+def _followed(rpc: Rpc, there: int, *, prove: bool) -> float:
+    """Logs a second, from nothing."""
+    from django.conf import settings
+
+    from chain.models import Block, Chain
+    from chain.sync import sync
+
+    Block.objects.all().delete()
+    Chain.objects.all().delete()
+    settings.CHAIN_PROVE_LOGS = prove
+    started = time.perf_counter()
+    stored = sync(rpc).logs
+    spent = time.perf_counter() - started
+    if stored != there:
+        raise SystemExit(f"{there} logs were there and {stored} were stored")
+    return stored / spent
+
+
+def projected(total: int) -> Figure:
+    """Stored changes of voting power to the rows of governance, in batches."""
+    from django.conf import settings
+    from django.utils import timezone
+
+    from chain import sync
+    from chain.models import Block, Chain
+    from governance.models import Power
+    from governance.project import project
+
+    Block.objects.all().delete()
+    Chain.objects.all().delete()
+    blocks = list(range(1, total // LOGS_PER_BLOCK + 1))
+    hashes = ["0x" + secrets.token_hex(32) for _ in blocks]
+    rows = Block.objects.bulk_create(
+        Block(chain_id=31337, number=number, hash=each, parent_hash=each, timestamp=number)
+        for number, each in zip(blocks, hashes, strict=True)
     )
+    logs = json.loads(answers(total, 1, hashes))["result"]
+    sync._copy_logs(31337, {row.hash: row.pk for row in rows}, [parse_log(each) for each in logs])
+    last = {"height": blocks[-1], "height_hash": hashes[-1], "height_timestamp": blocks[-1]}
+    final = {"finalized_number": blocks[-1], "finalized_hash": hashes[-1], "head": blocks[-1]}
+    Chain.objects.create(chain_id=31337, synced_at=timezone.now(), **last, **final)
+    names = ("LAMGovernor", "Registry")
+    contracts = {
+        name: {"address": to_checksum_address(f"0x{n:040x}")} for n, name in enumerate(names, 1)
+    }
+    manifest = {"chain_id": 31337, "block_number": 1}
+    settings.DEPLOYMENT_PATH.parent.mkdir(parents=True, exist_ok=True)
+    settings.DEPLOYMENT_PATH.write_text(
+        json.dumps({**manifest, "contracts": {**contracts, "LAMToken": {"address": TOKEN}}})
+    )
+    started = time.perf_counter()
+    taken = project()
+    spent = time.perf_counter() - started
+    if taken != total or Power.objects.count() != total:
+        raise SystemExit(f"{total} logs were stored and {taken} projected")
+    return figure("projected from stored logs", taken / spent, "logs/s")
 
 
 def _busy_contract(url: str, total: int) -> str:
@@ -182,6 +234,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--logs", type=int, default=40_000)
+    parser.add_argument("--projected", type=int, default=20_000)
+    parser.add_argument("--adoptions", type=int, default=20)
+    parser.add_argument("--voters", type=int, default=2_000)
     parser.add_argument("--ballots", type=int, default=100_000)
     parser.add_argument("--powers", type=int, default=1_000_000)
     given = parser.parse_args()
@@ -189,16 +244,30 @@ def main() -> None:
         measure(given, folder)
 
 
+def _forget() -> None:
+    """What was stored of chains that are gone."""
+    from chain.models import Block, Chain, Cursor
+
+    for model in (Block, Chain, Cursor):
+        model.objects.all().delete()
+
+
 def measure(given: argparse.Namespace, folder: Path) -> None:
     """All figures, into bench/results."""
     made_on = report.environment(("coincurve", "psycopg"))
-    stored, followed = events(given.events), anvil(folder / "anvil", given.logs)
-    voted, counted = ballots(given.ballots), powers(given.powers)
+    figures = events(given.events)
+    figures += anvil(folder / "anvil", given.logs)
+    figures.append(projected(given.projected))
+    _forget()
+    with deployed(folder / "deployed") as rpc:
+        figures += adoption(rpc, given.adoptions)
+        figures += proofs(rpc, given.voters)
+    figures += [ballots(given.ballots), powers(given.powers)]
     report.write(
         "governance",
         command=" ".join(["make bench-governance #", *sys.argv[1:]]).removesuffix(" #"),
         made_on=made_on,
-        figures=[*stored, followed, voted, counted],
+        figures=figures,
     )
 
 
