@@ -33,6 +33,13 @@ export async function registerScript(mode: Active["mode"]): Promise<void> {
   ]);
 }
 
+/** Register again what a restart or an update of the extension took away. */
+export async function keepScript(mode: Active["mode"]): Promise<void> {
+  if ((await chrome.scripting.getRegisteredContentScripts({ ids: [SCRIPT] })).length) return;
+  await registerScript(mode);
+  await inject(mode);
+}
+
 export async function unregisterScript(): Promise<void> {
   const known = await chrome.scripting.getRegisteredContentScripts({ ids: [SCRIPT] });
   if (known.length) await chrome.scripting.unregisterContentScripts({ ids: [SCRIPT] });

@@ -9,7 +9,7 @@ import { redact } from "../privacy/redact";
 import { addEntries, database, entriesOf, recordingsLeft, replaceEntries, type StoredEntry } from "../storage/db";
 import { store, stored, type Active } from "../storage/settings";
 import { showState } from "./badge";
-import { inject, injectable, registerScript, unregisterScript } from "./injection";
+import { inject, injectable, keepScript, registerScript, unregisterScript } from "./injection";
 
 /** Background recording is cut into workflows after this long without any action. */
 const BACKGROUND_PAUSE_MS = 60_000;
@@ -228,9 +228,10 @@ async function discard({ id }: { kind: "discard"; id: string }): Promise<void> {
   await (await database()).delete("drafts", id);
 }
 
-/** Recordings whose end was cut short by the worker's own end become drafts now. */
+/** A recording in progress goes on; those whose end was cut short become drafts now. */
 async function recover(): Promise<void> {
   const { active, ending } = await stored("active", "ending");
+  if (active && !active.paused) await keepScript(active.mode);
   for (const id of await recordingsLeft()) {
     if (id === active?.id) continue;
     await finish(id === ending?.id ? ending : { ...newActive("task", "recovered", "", []), id });
