@@ -113,6 +113,18 @@ def _hand_over(logs: Sequence[DecodedLog], handler: Handler, bulk: BulkHandlers)
         bulk[event](found)
 
 
+def taken(projection: Projection) -> Iterator[DecodedLog]:
+    """Every stored log that a projection has taken in, oldest first. Raises NotDeployed."""
+    ours = deployment()
+    cursor = Cursor.objects.filter(chain_id=ours.chain_id, name=projection.name).first()
+    if cursor is None:
+        return
+    start = Cursor(chain_id=ours.chain_id, name=projection.name)
+    for log in _after(start, projection.events, ours, cursor.block_number).iterator(BATCH_LOGS):
+        if (log.block_number, log.log_index) <= (cursor.block_number, cursor.log_index):
+            yield _decode(log, ours)
+
+
 def _after(
     cursor: Cursor, events: Sequence[str], ours: Deployment, finalized: int
 ) -> QuerySet[Log]:

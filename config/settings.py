@@ -156,6 +156,8 @@ PROJECTIONS = [
     "governance.project.project",
     "governance.project.adoptions",
 ]
+# What `manage.py audit` runs: each returns the differences it finds.
+AUDITS = ["points.audit.run", "marketplace.audit.run"]
 # What the relayer pays for on behalf of users.
 RELAY_CALLS_PER_DAY = int(ENV.get("LAM_RELAY_CALLS_PER_DAY", "50"))
 # Gas of one call; of the calls of a day that one account asks for; and of all of them.

@@ -74,17 +74,15 @@ def record_use(
     with transaction.atomic():
         epoch = _open_epoch()
         price = price_of(actions=actions, epoch=epoch)
-        entry = _pay(user, automation, use_id, actions, price, epoch) if price.total else None
+        shares = {
+            "price_millipoints": price.total,
+            "creator_millipoints": price.creator,
+            "burned_millipoints": price.burned,
+            "ecosystem_millipoints": price.ecosystem,
+        }
+        entry = _pay(Use(pk=use_id, **given, **shares), epoch) if price.total else None
         use, created = Use.objects.get_or_create(
-            pk=use_id,
-            defaults={
-                **given,
-                "price_millipoints": price.total,
-                "creator_millipoints": price.creator,
-                "burned_millipoints": price.burned,
-                "ecosystem_millipoints": price.ecosystem,
-                "entry": entry,
-            },
+            pk=use_id, defaults={**given, **shares, "entry": entry}
         )
         return _same(use, given), created
 
@@ -112,35 +110,49 @@ def _open_epoch() -> Epoch:
     return epoch
 
 
-def _pay(
-    user: User, automation: Automation, use_id: UUID, actions: int, price: Price, epoch: Epoch
-) -> Entry:
-    account = ledger.points_account(user.pk)
-    income = [(automation.creator_id, price.creator, Category.CREATOR)] if price.creator else []
+def key_of(use: Use) -> str:
+    """The idempotency key of the entry that pays for a run."""
+    return f"use:{use.pk}"
+
+
+def request_of(use: Use) -> dict[str, object]:
+    """What that entry was asked for."""
+    return {"use": str(use.pk), "user": use.user_id, "automation": use.automation_id}
+
+
+def inputs_of(use: Use) -> dict[str, object]:
+    """What that entry says of the run."""
+    return {
+        "automation": use.automation_id,
+        "actions": use.actions,
+        "price_millipoints_per_action": use.price_millipoints // use.actions,
+        "creator_millipoints": use.creator_millipoints,
+        "burned_millipoints": use.burned_millipoints,
+        "ecosystem_millipoints": use.ecosystem_millipoints,
+    }
+
+
+def _pay(use: Use, epoch: Epoch) -> Entry:
+    account = ledger.points_account(use.user_id)
+    earned = use.creator_millipoints
+    income = [(use.automation.creator_id, earned, Category.CREATOR)] if earned else []
     try:
         return ledger.post(
             kind=EntryKind.USE,
-            key=f"use:{use_id}",
+            key=key_of(use),
             epoch=epoch.number,
             lines=[
-                Amount(account, -price.total, Category.SPENT),
+                Amount(account, -use.price_millipoints, Category.SPENT),
                 *income_lines(income),
-                Amount(SystemAccount.BURNED, price.burned, Category.SPENT),
-                Amount(SystemAccount.ECOSYSTEM, price.ecosystem, Category.SPENT),
+                Amount(SystemAccount.BURNED, use.burned_millipoints, Category.SPENT),
+                Amount(SystemAccount.ECOSYSTEM, use.ecosystem_millipoints, Category.SPENT),
             ],
-            request={"use": str(use_id), "user": user.pk, "automation": automation.pk},
-            inputs={
-                "automation": automation.pk,
-                "actions": actions,
-                "price_millipoints_per_action": price.total // actions,
-                "creator_millipoints": price.creator,
-                "burned_millipoints": price.burned,
-                "ecosystem_millipoints": price.ecosystem,
-            },
+            request=request_of(use),
+            inputs=inputs_of(use),
         )
     except ledger.InsufficientBalance as error:
         raise InsufficientPoints(
-            balance_millipoints=ledger.balance(account), price_millipoints=price.total
+            balance_millipoints=ledger.balance(account), price_millipoints=use.price_millipoints
         ) from error
     except ledger.KeyConflict as error:
-        raise UseConflict(f"The id {use_id} stands for another use.", "id") from error
+        raise UseConflict(f"The id {use.pk} stands for another use.", "id") from error

@@ -6,6 +6,7 @@ to the ledger.
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +34,6 @@ from points.models import (
     Entry,
     EntryKind,
     Epoch,
-    Leaf,
     RelayedClaim,
     RootActivation,
     RootSubmission,
@@ -92,21 +92,20 @@ class Proof:
 
 def proof(*, epoch: Epoch, address: str) -> Proof:
     """The proof of an address in a closed epoch's tree. Raises NoProof."""
-    leaf = Leaf.objects.filter(account__address=address, first_epoch__lte=epoch.number).first()
-    if leaf is None or not epoch.closed_at:
-        raise NoProof(f"{address} has no leaf in the tree of epoch {epoch.number}.")
-    allocated = Allocation.objects.filter(leaf=leaf, epoch__lte=epoch.number)
+    allocated = Allocation.objects.filter(leaf__account__address=address, epoch__lte=epoch.number)
     last = allocated.order_by("-epoch_id").first()
-    assert last is not None
+    if last is None or not epoch.closed_at:
+        raise NoProof(f"{address} has no leaf in the tree of epoch {epoch.number}.")
+    leaf = last.leaf_id
     tree = bundle.open_tree(bundle.path_of(settings.BUNDLES_DIR, epoch.number))
     return Proof(
         epoch=epoch.number,
         address=address,
-        leaf_index=leaf.index,
-        leaf=tree.leaf(leaf.index),
+        leaf_index=leaf,
+        leaf=tree.leaf(leaf),
         cumulative_wei=last.cumulative_wei,
         root=tree.root,
-        proof=tree.proof(leaf.index),
+        proof=tree.proof(leaf),
     )
 
 
@@ -303,9 +302,9 @@ def _place(log: DecodedLog) -> dict[str, Any]:
     }
 
 
-def _submitted(log: DecodedLog) -> None:
+def _submitted(log: DecodedLog) -> RootSubmission:
     given = log.arguments
-    RootSubmission.objects.create(
+    return RootSubmission(
         **_place(log),
         epoch_number=given["epoch"],
         root=given["root"],
@@ -318,76 +317,88 @@ def _submitted(log: DecodedLog) -> None:
     )
 
 
-def _activated(log: DecodedLog) -> None:
+def _activated(log: DecodedLog) -> RootActivation:
     epoch, root = log.arguments["epoch"], log.arguments["root"]
-    RootActivation.objects.create(**_place(log), epoch_number=epoch, root=root)
+    return RootActivation(**_place(log), epoch_number=epoch, root=root)
 
 
-def _vetoed(log: DecodedLog) -> None:
+def _vetoed(log: DecodedLog) -> RootVeto:
     epoch, root = log.arguments["epoch"], log.arguments["root"]
-    RootVeto.objects.create(**_place(log), epoch_number=epoch, root=root)
+    return RootVeto(**_place(log), epoch_number=epoch, root=root)
 
 
-def _limited(log: DecodedLog) -> None:
+def _limited(log: DecodedLog) -> EmissionLimit:
     given = log.arguments
-    EmissionLimit.objects.create(
-        **_place(log), from_epoch=given["fromEpoch"], limit_wei=given["limitWei"]
-    )
+    return EmissionLimit(**_place(log), from_epoch=given["fromEpoch"], limit_wei=given["limitWei"])
 
 
-def _claimed(log: DecodedLog) -> None:
+def _claimed(log: DecodedLog) -> Claim:
     # Claimed is paid to the account itself, ClaimedTo to whom it signed for.
-    recipient = log.arguments.get("recipient", log.arguments["account"])
-    _used_up(log, recipient=recipient, expired=False)
+    return _used_up(log, recipient=log.arguments.get("recipient", log.arguments["account"]))
 
 
-def _expired(log: DecodedLog) -> None:
-    _used_up(log, recipient=log.arguments["treasury"], expired=True)
+def _expired(log: DecodedLog) -> Claim:
+    return _used_up(log, recipient=log.arguments["treasury"], expired=True)
 
 
-def _used_up(log: DecodedLog, *, recipient: str, expired: bool) -> None:
+def _used_up(log: DecodedLog, *, recipient: str, expired: bool = False) -> Claim:
     given = log.arguments
-    Claim.objects.create(
+    return Claim(
         **_place(log),
         account=given["account"],
         recipient=recipient,
         amount_wei=given["amount"],
         cumulative_wei=given["cumulative"],
         expired=expired,
-        entry=_claim_entry(log, recipient=recipient, expired=expired),
     )
 
 
-def _claim_entry(log: DecodedLog, *, recipient: str, expired: bool) -> Entry | None:
+def claim_key(claim: Claim) -> str:
+    """The idempotency key of the entry that books a claim."""
+    return f"claim:{claim.chain_id}:{claim.block_hash}:{claim.log_index}"
+
+
+def claim_request(claim: Claim) -> dict[str, str]:
+    """What that entry was asked for."""
+    return {"account": claim.account, "amount": str(claim.amount_wei)}
+
+
+def claim_inputs(claim: Claim) -> dict[str, str]:
+    """What that entry says of the claim."""
+    return {
+        "transaction_hash": claim.transaction_hash,
+        "recipient": claim.recipient,
+        "cumulative_wei": str(claim.cumulative_wei),
+    }
+
+
+def _claim_entry(claim: Claim) -> Entry | None:
     """Post a paid claim. None when the ledger never allocated as much: reconciliation names it,
     and following the chain goes on."""
-    address, amount = log.arguments["account"], log.arguments["amount"]
-    account = Account.objects.filter(address=address).first()
+    account = Account.objects.filter(address=claim.account).first()
     if account is None:
         return None
-    category = Category.EXPIRED if expired else Category.CLAIMED
-    target = SystemAccount.EXPIRED if expired else SystemAccount.CLAIMED
+    category = Category.EXPIRED if claim.expired else Category.CLAIMED
+    target = SystemAccount.EXPIRED if claim.expired else SystemAccount.CLAIMED
+    amount = claim.amount_wei
     try:
         return ledger.post(
-            kind=EntryKind.EXPIRY if expired else EntryKind.CLAIM,
-            key=f"claim:{log.chain_id}:{log.block_hash}:{log.log_index}",
+            kind=EntryKind.EXPIRY if claim.expired else EntryKind.CLAIM,
+            key=claim_key(claim),
             epoch=ledger.lock_epoch()[0],
             lines=[
                 Amount(account.pk, -amount, category, Unit.LAM_WEI),
                 Amount(target, amount, category, Unit.LAM_WEI),
             ],
-            request={"account": address, "amount": str(amount)},
-            inputs={
-                "transaction_hash": log.transaction_hash,
-                "recipient": recipient,
-                "cumulative_wei": str(log.arguments["cumulative"]),
-            },
+            request=claim_request(claim),
+            inputs=claim_inputs(claim),
         )
     except ledger.InsufficientBalance:
         return None
 
 
-_HANDLERS = {
+EventRow = RootSubmission | RootActivation | RootVeto | EmissionLimit | Claim
+_ROWS: dict[str, Callable[[DecodedLog], EventRow]] = {
     "RootSubmitted": _submitted,
     "RootActivated": _activated,
     "RootVetoed": _vetoed,
@@ -398,8 +409,16 @@ _HANDLERS = {
 }
 
 
+def row_of(log: DecodedLog) -> EventRow:
+    """The row that records a log, unsaved; a claim's without its entry."""
+    return _ROWS[log.event](log)
+
+
 def _handle(log: DecodedLog) -> None:
-    _HANDLERS[log.event](log)
+    row = row_of(log)
+    if isinstance(row, Claim):
+        row.entry = _claim_entry(row)
+    row.save(force_insert=True)
 
 
 project = Projection(

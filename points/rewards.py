@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -40,6 +40,7 @@ from points.models import (
 )
 from points.usefulness import paid_work
 
+Item = TypeVar("Item")
 APP = "points"
 EPOCH_DAY = date(1970, 1, 1)
 ERASED_REQUEST = "0x" + "0" * 64
@@ -155,9 +156,9 @@ def settle_pending(*, min_age: timedelta = timedelta(0)) -> int:
     )
 
 
-def batched(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+def batched(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     """Parts of at most `size`, in order."""
-    return (ids[start : start + size] for start in range(0, len(ids), size))
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _settled(workflow: Workflow) -> Settlement:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
 
 from chain.rpc import ChainError, Rpc
 from points import audit
@@ -24,7 +25,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print every difference."""
         try:
-            found = audit.run(rpc=None if options["offline"] else Rpc(settings.ETH_RPC_URL))
+            rpc = None if options["offline"] else Rpc(settings.ETH_RPC_URL)
+            found = [each for path in settings.AUDITS for each in import_string(path)(rpc=rpc)]
         except ChainError as error:
             raise CommandError(f"the node can't be asked ({error}); try --offline") from error
         balances = audit.system_balances()
