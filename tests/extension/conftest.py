@@ -211,11 +211,13 @@ def new_browser(
     """Starts Chromium with the extension; the same `profile` name is the same profile again."""
     with ExitStack() as stack:
 
-        def make(profile: str = "profile", *extra: str, **options: Any) -> Extended:
+        def make(
+            profile: str = "profile", *extra: str, folder: Path = built_extension, **options: Any
+        ) -> Extended:
             flags = [
                 *FLAGS,
-                f"--disable-extensions-except={built_extension}",
-                f"--load-extension={built_extension}",
+                f"--disable-extensions-except={folder}",
+                f"--load-extension={folder}",
                 "--host-resolver-rules=MAP *.test 127.0.0.1",
                 *extra,
             ]
