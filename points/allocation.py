@@ -23,25 +23,34 @@ def scheduled_emission(epoch: int, limits: Iterable[Limit] = ()) -> int:
     return min(scheduled, max(in_force, key=lambda each: each.from_epoch).limit_wei)
 
 
-def divide(amount: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Split `amount` in proportion to positive weights so that the parts add up to it exactly.
+def apportion(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split `amount` in proportion to weights so that the parts add up to it exactly.
 
     Largest remainder: each gets its share rounded down, what is left goes one by one to the largest
-    remainders, ties to the smaller key. Without weights nothing is given.
+    remainders, ties to whoever comes first. Raises ValueError: negative amounts, weights of 0 only.
     """
-    total = sum(weights.values())
-    if total == 0:
-        return {}
-    if amount < 0 or min(weights.values()) < 0:
-        raise ValueError("amounts and weights are not negative")
-    shares, remainders = {}, []
-    for key, weight in weights.items():
-        shares[key], remainder = divmod(amount * weight, total)
-        remainders.append((-remainder, key))
-    left = amount - sum(shares.values())
-    for _, key in sorted(remainders)[:left]:
-        shares[key] += 1
+    total = sum(weights)
+    if amount < 0 or total == 0 or min(weights) < 0:
+        raise ValueError("amounts and weights are not negative, and not all weights are 0")
+    shares, remainders = [], []
+    for weight in weights:
+        share, remainder = divmod(amount * weight, total)
+        shares.append(share)
+        remainders.append(remainder)
+    left = amount - sum(shares)
+    # Sorting is stable, also in reverse.
+    order = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
+    for position in order[:left]:
+        shares[position] += 1
     return shares
+
+
+def divide(amount: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """Shares as `apportion` gives them, ties to the smaller key; nothing without weights."""
+    keys = sorted(weights)
+    if not any(weights.values()):
+        return {}
+    return dict(zip(keys, apportion(amount, [weights[key] for key in keys]), strict=True))
 
 
 def allocate(amount_wei: int, millipoints: Mapping[str, int]) -> dict[str, int]:
@@ -55,5 +64,4 @@ def split(amount: int, shares_bp: Sequence[int]) -> list[int]:
     """Parts of an amount by basis points (sum 10,000); largest remainder, ties to the first."""
     if sum(shares_bp) != 10_000:
         raise ValueError("shares must add up to 10,000 basis points")
-    parts = divide(amount, {f"{n:06}": share for n, share in enumerate(shares_bp)})
-    return [parts[f"{n:06}"] for n in range(len(shares_bp))]
+    return apportion(amount, shares_bp)

@@ -1,11 +1,12 @@
 """The API of points: balances and entries, epochs with their bundles and proofs, claims."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -26,7 +27,6 @@ from points import archive, bundle, claims, epochs, export
 from points.models import (
     Account,
     AccountKind,
-    Balance,
     Category,
     Claim,
     Epoch,
@@ -62,15 +62,16 @@ class TooManyRequests(exceptions.Throttled):
     extra_detail_singular = extra_detail_plural = ""
 
 
-def own_accounts(user: User) -> list[int]:
-    """The ledger accounts of a person: points, what is owed, LAM of the wallets.
-
-    As ids: joined to lines or balances, the planner would read all of those.
-    """
+def own_accounts(user: User) -> QuerySet[Account]:
+    """The ledger accounts of a person: points, what is owed, LAM of the wallets."""
     addresses = Wallet.objects.filter(user=user).values("address")
-    theirs = Account.objects.filter(user=user).values_list("pk", flat=True)
-    paid_to = Account.objects.filter(address__in=addresses).exclude(address="")
-    return list(theirs.union(paid_to.values_list("pk", flat=True)))
+    theirs = Account.objects.filter(user=user)
+    return theirs.union(Account.objects.filter(address__in=addresses).exclude(address=""))
+
+
+def _ids(accounts: QuerySet[Account]) -> list[int]:
+    """Ids rather than a subquery: joined to lines, the planner would read all of those."""
+    return list(accounts.values_list("pk", flat=True))
 
 
 class BalanceView(APIView):
@@ -85,19 +86,21 @@ class BalanceView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The balance now."""
-        user = user_of(request)
         epoch = Epoch.objects.filter(closed_at__isnull=True).first()
-        accounts = own_accounts(user)
-        kinds = _balances_by_kind(accounts)
-        gone = _lam_gone(accounts)
-        unclaimed = kinds.get(AccountKind.LAM, 0)
+        own: dict[str, dict[int, int]] = defaultdict(dict)
+        rows = own_accounts(user_of(request)).values_list("kind", "pk", "balance__amount")
+        for kind, account, amount in rows:
+            own[kind][account] = int(amount)
+        held = {kind: sum(amounts.values()) for kind, amounts in own.items()}
+        by_category, gone = _moved(list(own[AccountKind.POINTS]), list(own[AccountKind.LAM]), epoch)
+        unclaimed = held.get(AccountKind.LAM, 0)
         return Response(
             {
                 "epoch": epoch.number if epoch else None,
                 "epoch_state": ("closing" if epoch.closing_at else "open") if epoch else None,
-                "millipoints": kinds.get(AccountKind.POINTS, 0),
-                "owed_millipoints": kinds.get(AccountKind.OWED, 0),
-                "by_category": _by_category(user, epoch) if epoch else {},
+                "millipoints": held.get(AccountKind.POINTS, 0),
+                "owed_millipoints": held.get(AccountKind.OWED, 0),
+                "by_category": by_category,
                 "allocated_wei": str(unclaimed + sum(gone.values())),
                 "claimed_wei": str(gone.get(Category.CLAIMED, 0)),
                 "expired_wei": str(gone.get(Category.EXPIRED, 0)),
@@ -106,24 +109,20 @@ class BalanceView(APIView):
         )
 
 
-def _balances_by_kind(accounts: list[int]) -> dict[str, int]:
-    rows = Balance.objects.filter(account__in=accounts).order_by()
-    sums = rows.values_list("account__kind").annotate(sum=Sum("amount"))
-    return {kind: int(amount) for kind, amount in sums}
-
-
-def _lam_gone(accounts: list[int]) -> dict[int, int]:
-    """LAM that left one's accounts, by category: claimed or expired."""
-    lines = Line.objects.filter(account__in=accounts, unit=Unit.LAM_WEI, amount__lt=0).order_by()
-    rows = lines.values_list("category").annotate(sum=Sum("amount"))
-    return {category: -int(amount) for category, amount in rows}
-
-
-def _by_category(user: User, epoch: Epoch) -> dict[str, int]:
-    account = Account.objects.filter(user=user, kind=AccountKind.POINTS).first()
-    lines = Line.objects.filter(account=account, epoch_number=epoch.number)
-    rows = lines.order_by().values_list("category").annotate(sum=Sum("amount"))
-    return {Category(category).name.lower(): int(amount) for category, amount in rows}
+def _moved(
+    points: list[int], lam: list[int], epoch: Epoch | None
+) -> tuple[dict[str, int], dict[int, int]]:
+    """Points of the open epoch by category's name, and LAM that was claimed or expired."""
+    now = Q(account__in=points, epoch_number=epoch.number if epoch else 0)
+    lines = Line.objects.filter(now | Q(account__in=lam, amount__lt=0)).order_by()
+    by_category, gone = {}, {}
+    rows = lines.values_list("unit", "category").annotate(sum=Sum("amount"))
+    for unit, category, amount in rows:
+        if unit == Unit.MILLIPOINTS:
+            by_category[Category(category).name.lower()] = int(amount)
+        else:
+            gone[category] = -int(amount)
+    return by_category, gone
 
 
 class EntriesView(generics.ListAPIView[Line]):
@@ -145,7 +144,7 @@ class EntriesView(generics.ListAPIView[Line]):
         """Only one's own lines."""
         if getattr(self, "swagger_fake_view", False):
             return Line.objects.none()
-        own = own_accounts(user_of(self.request))
+        own = _ids(own_accounts(user_of(self.request)))
         return Line.objects.filter(account__in=own).select_related(
             "entry", "entry__idempotency", "entry__seal"
         )

@@ -13,7 +13,7 @@ from django.db import connection
 
 from accounts.models import Wallet
 from points import ledger
-from points.allocation import allocate
+from points.allocation import apportion
 from points.ledger import Amount, Draft
 from points.models import (
     FIRST_PERSONAL_ACCOUNT,
@@ -27,6 +27,7 @@ from points.models import (
 
 ZERO_ADDRESS = "0x" + "0" * 40
 PEOPLE_PER_ENTRY = 1_000
+WORK_MEM = "256MB"
 
 SUMS = f"""
 CREATE TEMP TABLE epoch_points ON COMMIT DROP AS
@@ -129,6 +130,8 @@ def convert(epoch: Epoch, emission_wei: int) -> Paid:
     with connection.cursor() as cursor:
         # Nobody else posts: the trigger need not lock balances before it changes them.
         cursor.execute("SET LOCAL points.alone = 'on'")
+        # Sums and joins of millions stay in memory instead of in files.
+        cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
     _sum_points(epoch)
     _carry_out(epoch)
     shares = _divide(emission_wei)
@@ -204,8 +207,9 @@ def _divide(emission_wei: int) -> _Shares:
         shares.people.append(person)
         shares.addresses.append(address)
         shares.millipoints.append(int(millipoints))
-    given = allocate(emission_wei, dict(zip(shares.addresses, shares.millipoints, strict=True)))
-    shares.wei.extend(given[address] for address in shares.addresses)
+    # In the order of addresses, to the first of which ties go (as `allocation.allocate` has it).
+    if shares.millipoints:
+        shares.wei.extend(apportion(emission_wei, shares.millipoints))
     return shares
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Value
 from django.utils import timezone
 
 from chain.deployment import NotDeployed, deployment
@@ -37,6 +37,9 @@ from points.models import (
 )
 
 logger = logging.getLogger(__name__)
+
+Place = tuple[int, int]
+"""A log's block number and index."""
 
 
 class EpochError(ValueError):
@@ -227,18 +230,18 @@ def state(epoch: Epoch) -> str:
 
 def states(epochs: list[Epoch]) -> dict[int, str]:
     """States of many epochs in a constant number of queries."""
-    numbers = [epoch.number for epoch in epochs]
     last_active = RootActivation.objects.aggregate(last=Max("epoch_number"))["last"] or 0
-    submitted = _latest_blocks(RootSubmission, numbers)
-    vetoed = _latest_blocks(RootVeto, numbers)
+    submitted, vetoed = _latest_blocks(
+        [each.number for each in epochs if each.number > last_active]
+    )
     return {epoch.number: _state(epoch, last_active, submitted, vetoed) for epoch in epochs}
 
 
 def _state(
     epoch: Epoch,
     last_active: int,
-    submitted: Mapping[int, tuple[int, int]],
-    vetoed: Mapping[int, tuple[int, int]],
+    submitted: Mapping[int, Place],
+    vetoed: Mapping[int, Place],
 ) -> str:
     number = epoch.number
     if number <= last_active:
@@ -250,11 +253,15 @@ def _state(
     return "closing" if epoch.closing_at else "open"
 
 
-def _latest_blocks(
-    model: type[RootSubmission] | type[RootVeto], numbers: list[int]
-) -> dict[int, tuple[int, int]]:
-    rows = model.objects.filter(epoch_number__in=numbers).order_by("block_number", "log_index")
-    return {
-        number: (block, index)
-        for number, block, index in rows.values_list("epoch_number", "block_number", "log_index")
-    }
+def _latest_blocks(numbers: list[int]) -> tuple[dict[int, Place], dict[int, Place]]:
+    """Where each epoch's last submission and last veto are on the chain."""
+    latest: dict[str, dict[int, Place]] = {"submitted": {}, "vetoed": {}}
+    columns = ("epoch_number", "block_number", "log_index")
+    if numbers:
+        submissions, vetoes = (
+            model.objects.filter(epoch_number__in=numbers).values_list(Value(what), *columns)
+            for model, what in ((RootSubmission, "submitted"), (RootVeto, "vetoed"))
+        )
+        for what, number, *place in submissions.union(vetoes, all=True):
+            latest[what][number] = max(tuple(place), latest[what].get(number, (-1, -1)))
+    return latest["submitted"], latest["vetoed"]

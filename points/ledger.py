@@ -5,18 +5,19 @@ that the epoch is the one in progress, and keep the balances of personal account
 posts in one call (`post`, `post_many`): two could take the same balances in opposite orders.
 """
 
-import contextlib
 import hmac
 import itertools
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from lam_core.canonical import canonical_json, content_hash
@@ -170,7 +171,7 @@ def post(
         return entry
     try:
         with transaction.atomic():
-            ids = _insert([draft], account_codes(line.account for line in lines))
+            ids = _execute(connection, _parameters([draft]))
     except IntegrityError as error:
         if entry := find(key, request):
             return entry
@@ -189,17 +190,15 @@ def post_many(drafts: Iterable[Draft], *, codes: Mapping[int, str] | None = None
     first, second = next(chunks, None), next(chunks, None)
     if first is None:
         return []
-    ids = []
     known = {**SYSTEM_CODES, **codes} if codes else None
-    # A single statement is all or none by itself, and one round trip.
-    with transaction.atomic(savepoint=False) if second else contextlib.nullcontext():
-        try:
-            for chunk in itertools.chain([first], [second] if second else [], chunks):
-                named = (line.account for draft in chunk for line in draft.lines)
-                ids += _insert(chunk, known or account_codes(named))
-        except IntegrityError as error:
-            raise _explained(error) from error
-    return ids
+    try:
+        # A single statement is all or none by itself, and one round trip.
+        if second is None:
+            return _execute(connection, _parameters(first, known))
+        with transaction.atomic(savepoint=False):
+            return _insert_all(itertools.chain([first, second], chunks), known)
+    except IntegrityError as error:
+        raise _explained(error) from error
 
 
 def find(key: str, request: dict[str, Any]) -> Entry | None:
@@ -316,7 +315,7 @@ WITH locked AS MATERIALIZED (
 )
 SELECT entry FROM ids
 """
-LINES_PER_STATEMENT = 40_000
+LINES_PER_STATEMENT = 20_000
 
 
 def _chunks(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
@@ -333,20 +332,38 @@ def _chunks(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
         yield chunk
 
 
-def _insert(drafts: Sequence[Draft], codes: Mapping[int, str]) -> list[int]:
+def _insert_all(chunks: Iterable[Sequence[Draft]], codes: Mapping[int, str] | None) -> list[int]:
+    """Insert chunk after chunk; while PostgreSQL takes in one, the next is made ready."""
+    own = connections[connection.alias]
+    ids: list[int] = []
+    with ThreadPoolExecutor(1) as sender:
+        inserted: Future[list[int]] | None = None
+        for chunk in chunks:
+            parameters = _parameters(chunk, codes)
+            if inserted:
+                ids += inserted.result()
+            inserted = sender.submit(_execute, own, parameters)
+        if inserted:
+            ids += inserted.result()
+    return ids
+
+
+def _parameters(drafts: Sequence[Draft], codes: Mapping[int, str] | None = None) -> list[Any]:
     (epoch,) = {draft.epoch for draft in drafts}
+    if codes is None:
+        codes = account_codes(line.account for draft in drafts for line in draft.lines)
     head, keys, lines = _columns(drafts, codes, timezone.now())
-    return _execute([epoch, len(drafts), epoch, *head, *keys, epoch, *lines])
+    return [epoch, len(drafts), epoch, *head, *keys, epoch, *lines]
 
 
-def _execute(parameters: Sequence[Any]) -> list[int]:
+def _execute(own: BaseDatabaseWrapper, parameters: Sequence[Any]) -> list[int]:
     """Run INSERT as a prepared statement; the ids of the entries.
 
     Every parameter is text: PostgreSQL prepares the statement anew for other types.
     """
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    own.ensure_connection()
+    own.validate_no_broken_transaction()
+    with own.wrap_database_errors, psycopg.Cursor(own.connection) as cursor:
         texts = [each if each is None else str(each) for each in parameters]
         row = cursor.execute(INSERT, texts, prepare=True).fetchone()
     assert row is not None

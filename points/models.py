@@ -265,17 +265,22 @@ class IdempotencyKey(models.Model):
     entry stays.
     """
 
+    # A statement trigger checks that the entry exists: a foreign key would lock its row.
     entry = models.OneToOneField(
-        Entry, models.PROTECT, primary_key=True, related_name="idempotency"
+        Entry, models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="idempotency"
     )
-    key = models.CharField(max_length=160, unique=True)
+    key = models.CharField(max_length=160)
     request_hash = HashField()
     workflow = models.ForeignKey(
         "contributions.Workflow", models.PROTECT, null=True, blank=True, related_name="entries"
     )
 
     class Meta:
-        constraints = [hash_check("request_hash", "idempotency")]
+        constraints = [
+            # Not `unique=True`: that comes with a second index, for LIKE.
+            models.UniqueConstraint(fields=["key"], name="idempotency_key_once"),
+            hash_check("request_hash", "idempotency"),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -360,7 +365,7 @@ class Allocation(models.Model):
         Account, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="allocations"
     )
     entry = models.ForeignKey(
-        Entry, models.DO_NOTHING, db_constraint=False, related_name="allocations"
+        Entry, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="allocations"
     )
     categories = models.JSONField(help_text="Millipoints by category.")
     millipoints = models.BigIntegerField()

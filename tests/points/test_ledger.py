@@ -378,3 +378,33 @@ def test_after_the_close_the_next_epoch_is_in_progress():
     assert ledger.lock_epoch() == (2, None)
     with pytest.raises(ledger.EpochNotInProgress):
         earn(make_account(), 5, epoch=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_parts_go_in_together_or_not_at_all(monkeypatch):
+    monkeypatch.setattr(ledger, "LINES_PER_STATEMENT", 4)
+    make_epoch()
+    people = [make_account() for _ in range(7)]
+
+    def drafts(last: int) -> list[ledger.Draft]:
+        amounts = [5] * (len(people) - 1) + [last]
+        return [
+            ledger.Draft(
+                kind=EntryKind.CARRY,
+                key=f"{last}:{person}",
+                epoch=1,
+                lines=[
+                    Amount(SystemAccount.ISSUANCE, -amount, Category.WORK),
+                    Amount(person, amount, Category.WORK),
+                ],
+                request={},
+            )
+            for person, amount in zip(people, amounts, strict=True)
+        ]
+
+    with pytest.raises(ledger.InsufficientBalance):
+        ledger.post_many(drafts(-5))
+    assert not Entry.objects.exists()
+    ids = ledger.post_many(drafts(5))
+    assert list(Entry.objects.order_by("pk").values_list("pk", flat=True)) == ids
+    assert [ledger.balance(person) for person in people] == [5] * 7
