@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Count, Exists, ForeignKey, Min, OuterRef, Q
 
 from lam_core.canonical import content_hash
-from points.ledger import salt_of
+from points.ledger import current_epoch_number, salt_of
 from points.models import (
     FIRST_PERSONAL_ACCOUNT,
     Account,
@@ -54,13 +54,19 @@ def select(statement: str) -> Iterator[tuple[Any, ...]]:
 
 
 def dangling(app: str) -> Iterator[Difference]:
-    """Rows of an app that name a row which is not there, whichever table it is in."""
+    """Rows of an app that name a row which is not there, whichever table it is in.
+
+    Entries may come before the row of the epoch that is next to open: claims wait for nothing.
+    """
+    upcoming = current_epoch_number()
     for model in apps.get_app_config(app).get_models():
         for field in model._meta.concrete_fields:
             if not isinstance(field, ForeignKey):
                 continue
             named = field.related_model._default_manager.filter(pk=OuterRef(field.attname))
             rows = model._default_manager.exclude(**{field.attname: None}).filter(~Exists(named))
+            if field.related_model is Epoch:
+                rows = rows.exclude(**{field.attname: upcoming})
             for pk, target in rows.order_by("pk").values_list("pk", field.attname):
                 name = model._meta.verbose_name
                 yield Difference(f"{name} {pk}", field.name, str(target), "none")
