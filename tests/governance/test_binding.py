@@ -217,6 +217,7 @@ COMMANDS: dict[str, list[str]] = {
     "chain_sync": ["--once"],
     "create_invite": [],
     "demo": ["--recordings", "nowhere"],
+    "export_training": ["training"],
     "import_recordings": ["--recordings", "nowhere", "--invite", "none"],
     "rebuild": [],
     "simulate_policy": ["policy.json", "--epoch", "1"],

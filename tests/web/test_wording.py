@@ -15,17 +15,22 @@ WORD = re.compile(r"[A-Za-z]{2,}")
 
 
 class _Words(HTMLParser):
-    """Collects the text that a person would see or hear."""
+    """Collects the text that a person would see or hear; commands are the same in any language."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self._in_code = False
 
     def handle_data(self, data: str) -> None:
-        if WORD.search(data):
+        if WORD.search(data) and not self._in_code:
             self.found.append(data.strip())
 
+    def handle_endtag(self, tag: str) -> None:
+        self._in_code = self._in_code and tag != "code"
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_code = self._in_code or tag == "code"
         self.found += [v for k, v in attrs if k in READ_ALOUD and v and WORD.search(v)]
 
 
