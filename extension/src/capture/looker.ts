@@ -37,6 +37,7 @@ export class Looker {
   private timer = 0;
   private dirtySince = 0;
   private restUntil = 0;
+  private acted = false;
   private readonly observer = new MutationObserver(() => this.stir());
   onLook: (() => void) | null = null;
 
@@ -53,14 +54,15 @@ export class Looker {
     clearTimeout(this.timer);
   }
 
-  /** Something may have changed. */
-  stir(): void {
+  /** Something may have changed; after a person's own act that is looked at without a rest. */
+  stir(acted = false): void {
     const time = performance.now();
+    this.acted ||= acted;
     this.dirty = true;
     this.dirtySince ||= time;
     if (this.timer && time - this.dirtySince > RESTLESS_MS) return;
     clearTimeout(this.timer);
-    const wait = Math.max(SETTLE_MS, this.rest);
+    const wait = this.acted ? SETTLE_MS : Math.max(SETTLE_MS, this.rest);
     this.timer = setTimeout(() => requestIdleCallback(() => this.lookAgain(), { timeout: 400 }), wait) as unknown as number;
   }
 
@@ -87,6 +89,7 @@ export class Looker {
   now(): Seen {
     const began = performance.now();
     this.dirty = false;
+    this.acted = false;
     this.dirtySince = 0;
     this.seen = look(this.instruction(), IDLE_BUDGET_MS);
     const ended = performance.now();

@@ -313,7 +313,7 @@ export class Recorder {
   private acts(event: Event): void {
     this.lastInput = timeOf(event);
     this.acted = true;
-    this.looker.stir();
+    this.looker.stir(!this.field);
     clearTimeout(this.afterTimer);
     const wait = Math.max(AFTER_MS, this.looker.rest);
     this.afterTimer = setTimeout(() => requestIdleCallback(() => this.noteAfter()), wait) as unknown as number;
