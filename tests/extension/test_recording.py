@@ -46,11 +46,15 @@ def scripts(browser) -> list:
 
 
 def is_open(page, address: str) -> bool:
-    """Whether a page came; Chromium knows of some names that they are only to be had by TLS."""
-    try:
-        page.goto(address)
-    except Error:
-        return False
+    """Whether a page came; Chromium knows of some names that they are only to be had by TLS.
+
+    The page that tells of that comes later than the error, and would break into what is opened next.
+    """
+    with page.expect_event("framenavigated"):
+        try:
+            page.goto(address)
+        except Error:
+            return False
     return True
 
 
