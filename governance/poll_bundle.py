@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +27,11 @@ from governance.ballots import Ballot, Rules
 from governance.counting import Outcome
 from governance.powers import Capture, VotingPower
 from lam_core.canonical import canonical_json, digest_bytes
+from points import archive as packed
 
 VERSION = 1
-MANIFEST, ARCHIVE = "manifest.json", "bundle.zip"
+MANIFEST = "manifest.json"
 FILES = ("ballots.json", "powers.json", "proofs.json", "result.json", "rules.json")
-# ZIP has no time before 1980; the real one would differ from machine to machine.
-TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 
 
 class BundleError(ValueError):
@@ -150,22 +148,7 @@ def archive(bundle: Path) -> Path:
 
     Raises FileNotFoundError when the bundle is not there.
     """
-    target = bundle / ARCHIVE
-    if target.exists():
-        return target
-    handle, name = tempfile.mkstemp(prefix=f".{ARCHIVE}-", dir=bundle)
-    building = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as packed:
-            for each in (*FILES, MANIFEST):
-                entry = zipfile.ZipInfo(f"{bundle.name}/{each}", TIMESTAMP)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                packed.writestr(entry, (bundle / each).read_bytes())
-        building.rename(target)
-    finally:
-        building.unlink(missing_ok=True)
-    return target
+    return packed.of(bundle, (*FILES, MANIFEST))
 
 
 @dataclass(frozen=True)

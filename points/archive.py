@@ -2,14 +2,13 @@
 one ZIP file, the same bytes every time, and the allocations as a Parquet table.
 """
 
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
+from lam_core.files import write_whole
 from points.bundle import FILES, Row, read_rows
 from points.mine import REASONS
 
@@ -22,9 +21,9 @@ WEI_DIGITS = 38
 ROWS_PER_GROUP = 100_000
 
 
-def of(bundle: Path) -> Path:
-    """The archive of a bundle. Raises FileNotFoundError when the bundle is not there."""
-    return _made(bundle / NAME, lambda file: _zip(bundle, file))
+def of(bundle: Path, names: Sequence[str] = (*FILES, "manifest.json")) -> Path:
+    """The archive of a bundle's files. Raises FileNotFoundError when the bundle is not there."""
+    return _made(bundle / NAME, lambda file: _zip(bundle, names, file))
 
 
 def parquet_of(bundle: Path) -> Path:
@@ -41,21 +40,13 @@ def _made(target: Path, write: Callable[[BinaryIO], None]) -> Path:
     """A file, complete or not at all; as it is when it is there."""
     if target.exists():
         return target
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
-    building = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        building.rename(target)
-    except BaseException:
-        building.unlink(missing_ok=True)
-        raise
+    write_whole(target, write)
     return target
 
 
-def _zip(bundle: Path, file: BinaryIO) -> None:
+def _zip(bundle: Path, names: Sequence[str], file: BinaryIO) -> None:
     with zipfile.ZipFile(file, "w") as archive:
-        for each in (*FILES, "manifest.json"):
+        for each in names:
             entry = zipfile.ZipInfo(f"{bundle.name}/{each}", TIMESTAMP)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16

@@ -5,8 +5,6 @@ a time; closing an epoch seals what is left and takes the Merkle root of the epo
 """
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
+from lam_core.files import write_whole
 from points.arrays import array_item, array_literals
 from points.keccak import Bytes
 from points.merkle import MerkleTree
@@ -67,11 +66,7 @@ def store_tree(epoch: int) -> str:
     tree = _tree(epoch)
     path = _path(epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        if tree:
-            tree.nodes.tofile(file)
-    os.replace(name, path)
+    write_whole(path, lambda file: tree.nodes.tofile(file) if tree else None)
     return _root(tree)
 
 
