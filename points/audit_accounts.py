@@ -15,6 +15,7 @@ from points.models import (
     AccountKind,
     CapUsage,
     Category,
+    Entry,
     EntryKind,
     Epoch,
     IdempotencyKey,
@@ -65,7 +66,7 @@ def dangling(app: str) -> Iterator[Difference]:
                 continue
             named = field.related_model._default_manager.filter(pk=OuterRef(field.attname))
             rows = model._default_manager.exclude(**{field.attname: None}).filter(~Exists(named))
-            if field.related_model is Epoch:
+            if model is Entry and field.related_model is Epoch:
                 rows = rows.exclude(**{field.attname: upcoming})
             for pk, target in rows.order_by("pk").values_list("pk", field.attname):
                 name = model._meta.verbose_name

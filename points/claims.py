@@ -207,7 +207,21 @@ def relay(
         "claimTo", account, cumulative_wei, held.root, held.proof, recipient, deadline, nonce,
         signature,
     )  # fmt: skip
-    to = deployment().address("RewardsDistributor")
+    return _intend(
+        key,
+        data,
+        {
+            "user": user,
+            "account": account,
+            "recipient": recipient,
+            "cumulative_wei": cumulative_wei,
+        },
+    )
+
+
+def _intend(key: str, data: bytes, claim: dict[str, Any]) -> Intent:
+    """Write down the call and whose claim it is, within what the relayer pays."""
+    to, account = deployment().address("RewardsDistributor"), claim["account"]
     gas = _gas_bound(to, data)
     with transaction.atomic():
         relayer.lock()
@@ -220,15 +234,7 @@ def relay(
             purpose=f"claim of {account}",
             gas_max=gas,
         )
-        RelayedClaim.objects.get_or_create(
-            intent=intent,
-            defaults={
-                "user": user,
-                "account": account,
-                "recipient": recipient,
-                "cumulative_wei": cumulative_wei,
-            },
-        )
+        RelayedClaim.objects.get_or_create(intent=intent, defaults=claim)
     return intent
 
 
