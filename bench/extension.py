@@ -60,10 +60,6 @@ class Measured:
     steps: list[int] = field(default_factory=list)
     taken: int = 0
 
-    def difference(self, of: dict[str, list[float]]) -> float:
-        """The mean of the arm with the extension less that of the one without."""
-        return statistics.mean(of["with"]) - statistics.mean(of["without"])
-
 
 @contextmanager
 def running_service(folder: Path) -> Iterator[str]:
@@ -207,24 +203,9 @@ def _until_paid(extension: Extension, site: str, task: str, seed: int) -> float:
 
 def figures(found: Measured, milliseconds: dict[str, float], paid: list[float]) -> list[Figure]:
     """Everything against its target, beside a browser without the extension."""
-    peer = "without the extension"
     return [
-        figure(
-            "CPU added, of one core",
-            found.difference(found.cpu),
-            "%",
-            at_most=TARGETS["cpu_percent"],
-            peer=peer,
-            peer_value=statistics.mean(found.cpu["without"]),
-        ),
-        figure(
-            "memory added",
-            found.difference(found.memory),
-            "MB",
-            at_most=TARGETS["megabytes"],
-            peer=peer,
-            peer_value=statistics.mean(found.memory["without"]),
-        ),
+        _added("CPU added, of one core", found.cpu, "%", TARGETS["cpu_percent"]),
+        _added("memory added", found.memory, "MB", TARGETS["megabytes"]),
         *(
             figure(
                 f"added to an event, median: {kind}",
@@ -244,6 +225,19 @@ def figures(found: Measured, milliseconds: dict[str, float], paid: list[float]) 
         ),
         figure("from stop to points shown, median", statistics.median(paid), "s"),
     ]
+
+
+def _added(name: str, of: dict[str, list[float]], unit: str, at_most: float) -> Figure:
+    """The mean of the arm with the extension less that of the one without."""
+    without = statistics.mean(of["without"])
+    return figure(
+        name,
+        statistics.mean(of["with"]) - without,
+        unit,
+        at_most=at_most,
+        peer="without the extension",
+        peer_value=without,
+    )
 
 
 def run(minutes: int, playwright: Playwright, folder: Path) -> list[Figure]:

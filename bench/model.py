@@ -319,6 +319,19 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def command_of(options: argparse.Namespace) -> str:
+    """The command that measures the same, without the folders of this machine."""
+    defaults, given = vars(options_of([str(options.recordings)])), vars(options)
+    words = []
+    for name, value in given.items():
+        if value == defaults[name] or name in {"state", "report"}:
+            continue
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    more = f' BENCH_ARGS="{" ".join(words)}"' if words else ""
+    return f"make bench-model RECORDINGS=PATH{more}"
+
+
 def main() -> None:
     """Run, print, write."""
     options = options_of()
@@ -328,7 +341,7 @@ def main() -> None:
     if not options.report:
         run(bench, options)
     report.write(
-        "model", command="make bench-model", made_on=made_on, figures=figures(bench, options)
+        "model", command=command_of(options), made_on=made_on, figures=figures(bench, options)
     )
 
 
