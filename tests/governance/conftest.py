@@ -14,8 +14,9 @@ from chain.abi import contract
 from chain.contracts import read
 from chain.follow import step
 from chain.rpc import Receipt, Rpc
+from contributions import policy
 from contributions.policy_document import load_policy
-from governance import polls
+from governance import polls, proposal_templates
 from governance.counting import Method
 from governance.models import Proposal
 from governance.poll_models import Poll
@@ -145,6 +146,18 @@ def changed_policy(**fields: Any) -> dict[str, Any]:
     """A valid reward policy that is not the genesis one."""
     document = json.loads(json.dumps(load_policy().document))
     return {**document, "name": "twice as much", "points_per_action_millipoints": 2000, **fields}
+
+
+def policy_draft(assembly: Assembly, *, title: str) -> Draft:
+    """A proposal to change the reward policy from epoch 2 on."""
+    document = policy.register_document(changed_policy())
+    return proposal_templates.build(
+        template="reward_policy",
+        fields={"document_hash": document.hash, "effective_epoch": 2},
+        title=title,
+        body="Because the work is worth it.",
+        proposer=assembly.holders[0].address,
+    )
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from eth_account import Account
 
 from chain.signatures import typed_data_digest
 from contributions import policy
-from governance import delegate, proposal_templates, vote
+from governance import delegate, vote
 from governance.models import Proposal
-from tests.governance.conftest import LAM, Assembly, changed_policy
+from tests.governance.conftest import LAM, Assembly, policy_draft
 
 SCRIPT = Path(__file__).parent / "actors.mjs"
 AGAINST, FOR, SPLIT = 0, 1, 255
@@ -65,14 +65,7 @@ def proposal_step(draft, name: str, account) -> dict[str, Any]:
 @pytest.fixture
 def draft(assembly):
     """A change of the reward policy, in words that are not ASCII."""
-    document = policy.register_document(changed_policy())
-    return proposal_templates.build(
-        template="reward_policy",
-        fields={"document_hash": document.hash, "effective_epoch": 2},
-        title="Doppelt so viel · 報酬を倍に",
-        body="Because the work is worth it.",
-        proposer=assembly.holders[0].address,
-    )
+    return policy_draft(assembly, title="Doppelt so viel · 報酬を倍に")
 
 
 def digest_of(typed: dict[str, Any], nonce: str) -> str:

@@ -7,14 +7,14 @@ from chain.models import Intent
 from contributions import policy
 from contributions.models import Adoption, Document, Kind
 from contributions.policy_document import load_policy
-from governance import carry_out, proposal_templates, propose, vote
+from governance import carry_out, propose, vote
 from governance.models import Delegation, Power, Proposal, Support, Vote
 from governance.propose import Call
 from governance.state import State, power_wei, tally
 from lam_core.canonical import content_hash
 from points import epochs
 from tests.factories import make_user
-from tests.governance.conftest import LAM, changed_policy
+from tests.governance.conftest import LAM, changed_policy, policy_draft
 
 AGAINST, FOR, ABSTAIN, SPLIT = Support.AGAINST, Support.FOR, Support.ABSTAIN, Support.SPLIT
 
@@ -22,14 +22,7 @@ AGAINST, FOR, ABSTAIN, SPLIT = Support.AGAINST, Support.FOR, Support.ABSTAIN, Su
 @pytest.fixture
 def draft(assembly):
     """A proposal to change the reward policy from epoch 2 on."""
-    document = policy.register_document(changed_policy())
-    return proposal_templates.build(
-        template="reward_policy",
-        fields={"document_hash": document.hash, "effective_epoch": 2},
-        title="Pay twice as much",
-        body="Because the work is worth it.",
-        proposer=assembly.holders[0].address,
-    )
+    return policy_draft(assembly, title="Pay twice as much")
 
 
 def test_a_passed_vote_changes_the_policy_of_the_next_epochs(assembly, draft) -> None:
