@@ -48,7 +48,7 @@ def scripts(browser) -> list:
 def is_open(page, address: str) -> bool:
     """Whether a page came; Chromium knows of some names that they are only to be had by TLS.
 
-    The page that tells of that comes later than the error, and would break into what is opened next.
+    The page that tells of it comes after the error, and would break into what is opened next.
     """
     with page.expect_event("framenavigated"):
         try:
