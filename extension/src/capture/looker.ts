@@ -7,8 +7,10 @@ import type { Observation } from "../workflow";
 /** More is not told of a page; the schema takes more. */
 const MAX_ELEMENTS = 3_000;
 const SETTLE_MS = 60;
-/** Looking takes no more than one part in so many of the time, however often the page changes. */
+/** Looking takes no more than one part in so many of the time, however often the page changes, */
 const LOOKS_SHARE = 60;
+/** but what was not used is saved up to this, so that a page which changes once is looked at soon. */
+const SAVED_MS = 120;
 /** A page that never rests is looked at this often. */
 const RESTLESS_MS = 1_500;
 const IDLE_BUDGET_MS = 40;
@@ -36,7 +38,8 @@ export class Looker {
   private dirty = true;
   private timer = 0;
   private dirtySince = 0;
-  private restUntil = 0;
+  private saved = SAVED_MS;
+  private countedAt = performance.now();
   private acted = false;
   private readonly observer = new MutationObserver(() => this.stir());
   onLook: (() => void) | null = null;
@@ -68,7 +71,15 @@ export class Looker {
 
   /** Milliseconds until looking again costs no more than its share. */
   get rest(): number {
-    return Math.max(0, this.restUntil - performance.now());
+    return Math.max(0, -this.count() * LOOKS_SHARE);
+  }
+
+  /** Milliseconds that looking may take now; below nought what it took too much. */
+  private count(): number {
+    const time = performance.now();
+    this.saved = Math.min(SAVED_MS, this.saved + (time - this.countedAt) / LOOKS_SHARE);
+    this.countedAt = time;
+    return this.saved;
   }
 
   private lookAgain(): void {
@@ -92,8 +103,7 @@ export class Looker {
     this.acted = false;
     this.dirtySince = 0;
     this.seen = look(this.instruction(), IDLE_BUDGET_MS);
-    const ended = performance.now();
-    this.restUntil = ended + (ended - began) * LOOKS_SHARE;
+    this.saved = this.count() - (performance.now() - began);
     return this.seen;
   }
 }
