@@ -3,12 +3,14 @@ pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {Handover} from "../../src/Handover.sol";
+import {LAMToken} from "../../src/LAMToken.sol";
 import {RewardsDistributor} from "../../src/RewardsDistributor.sol";
 import {RewardsVault} from "../../src/RewardsVault.sol";
 import {Capability, IHandover, Term} from "../../src/interfaces/IHandover.sol";
+import {Allocation} from "../../src/interfaces/ILAMToken.sol";
 import {IRegistry, Kind} from "../../src/interfaces/IRegistry.sol";
 import {IRewardsVault, Source} from "../../src/interfaces/IRewardsVault.sol";
-import {RootHeader} from "../../src/interfaces/IRewardsDistributor.sol";
+import {Entry, RootHeader} from "../../src/interfaces/IRewardsDistributor.sol";
 import {vm} from "../support/Vm.sol";
 
 /// @notice Balances and an emission, as the vault reads them of LAM.
@@ -41,6 +43,10 @@ contract Permissive {
         return OWNER;
     }
 
+    function TIMELOCK() external view returns (address) {
+        return OWNER;
+    }
+
     function isAdopted(Kind, bytes32) external pure returns (bool) {
         return true;
     }
@@ -60,6 +66,10 @@ contract Permissive {
 
 /// @notice For all values and not for some: proven by halmos, which `make audit-contracts` runs.
 contract Proofs {
+    address internal constant ALICE = address(0xA11CE);
+    address internal constant BOB = address(0xB0B);
+    uint256 internal constant ALLOCATED = 100_000_000 ether;
+
     PlainLAM internal token = new PlainLAM();
     Permissive internal all = new Permissive(token);
     RewardsVault internal vault = new RewardsVault(address(token), address(this), IHandover(address(all)));
@@ -124,6 +134,77 @@ contract Proofs {
         _publish(2, account, second, total);
         _claim(account, second);
         assert(distributor.claimed(account) >= before);
+    }
+
+    /// @dev Expiry takes what an old root left unclaimed, once, and nothing of what came after it.
+    function check_ExpiryTakesOnlyWhatWasLeft(address account, uint128 first, uint128 second, bool claims)
+        external
+    {
+        vm.assume(account != address(distributor) && account != address(this) && account != address(0));
+        vm.assume(second >= first);
+        _publish(1, account, first, first);
+        if (claims) _claim(account, first);
+        _publish(2, account, second, second);
+        vm.warp(block.timestamp + distributor.EXPIRY_SECONDS());
+        distributor.expireThrough(1);
+        Entry[] memory entries = new Entry[](1);
+        entries[0] = Entry(account, first);
+        uint256 expired = distributor.expireMany(entries, 0, new bytes32[](0));
+        assert(expired == (claims ? 0 : first));
+        assert(distributor.expireMany(entries, 0, new bytes32[](0)) == 0);
+        assert(token.balanceOf(address(this)) == expired);
+        _claim(account, second);
+        assert(token.balanceOf(account) == second - expired);
+        assert(token.balanceOf(address(distributor)) == 0);
+    }
+
+    /// @dev Whatever two people hold, whomever they delegate to, whatever moves, and however they change.
+    function check_VotesAreThoseOfDelegatedBalances(
+        uint88 given,
+        uint88 moved,
+        uint32 time,
+        uint8 ofAlice,
+        uint8 ofBob,
+        uint8 later
+    ) external {
+        LAMToken lam = _lam();
+        vm.assume(given <= ALLOCATED && moved <= given);
+        _delegate(lam, ALICE, ofAlice);
+        _delegate(lam, BOB, ofBob);
+        vm.prank(ALICE);
+        lam.transfer(BOB, given);
+        _assertVotes(lam);
+        vm.warp(block.timestamp + time);
+        vm.prank(BOB);
+        lam.transfer(ALICE, moved);
+        _assertVotes(lam);
+        _delegate(lam, ALICE, later);
+        _assertVotes(lam);
+    }
+
+    function _lam() private returns (LAMToken) {
+        Allocation[] memory allocations = new Allocation[](1);
+        allocations[0] = Allocation(ALICE, ALLOCATED);
+        return
+            new LAMToken(
+                address(vault), address(distributor), IHandover(address(all)), 1, 7 days, allocations
+            );
+    }
+
+    /// @dev To Alice, to Bob or to nobody.
+    function _delegate(LAMToken lam, address from, uint8 choice) private {
+        vm.prank(from);
+        lam.delegate(choice == 0 ? address(0) : choice == 1 ? ALICE : BOB);
+    }
+
+    function _assertVotes(LAMToken lam) private view {
+        uint256 delegated = _delegatedOf(lam, ALICE) + _delegatedOf(lam, BOB);
+        assert(lam.getVotes(ALICE) + lam.getVotes(BOB) == delegated);
+        assert(lam.balanceOf(ALICE) + lam.balanceOf(BOB) == ALLOCATED);
+    }
+
+    function _delegatedOf(LAMToken lam, address person) private view returns (uint256) {
+        return lam.delegates(person) == address(0) ? 0 : lam.balanceOf(person);
     }
 
     /// @dev What leaves the vault was funded, and what was funded and has not left is there.
