@@ -2,14 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 WIDTH = 600
 HEIGHT = 160
-BAR_HEIGHT = 18
-BAR_GAP = 8
-LABEL_WIDTH = 210
-FULL_BP = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,48 +33,3 @@ def steps(history: Sequence[tuple[int, int]], until: int) -> Steps | None:
         points.append(f"{x},{level}")
     points.append(f"{WIDTH},{level}")
     return Steps(" ".join(points), top)
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One row: its label, its end, and a mark (a quorum) on the same scale."""
-
-    label: str
-    text: str
-    y: int
-    width: int
-    mark: int | None = None
-
-    @property
-    def baseline(self) -> int:
-        """Where the text stands."""
-        return self.y + BAR_HEIGHT - 5
-
-
-def bars(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Horizontal bars of {label, text, bp, mark_bp?}, in hundredths of a per cent."""
-    room = WIDTH - LABEL_WIDTH - 70
-    made = []
-    for number, row in enumerate(rows):
-        mark = row.get("mark_bp")
-        made.append(
-            Bar(
-                label=_cut(row["label"]),
-                text=row["text"],
-                y=number * (BAR_HEIGHT + BAR_GAP),
-                width=min(row["bp"], FULL_BP) * room // FULL_BP,
-                mark=None if mark is None else LABEL_WIDTH + min(mark, FULL_BP) * room // FULL_BP,
-            )
-        )
-    height = len(made) * (BAR_HEIGHT + BAR_GAP)
-    return {
-        "bars": made,
-        "width": WIDTH,
-        "height": height,
-        "x": LABEL_WIDTH,
-        "thick": BAR_HEIGHT,
-    }
-
-
-def _cut(label: str) -> str:
-    return label if len(label) <= 28 else label[:27] + "…"

@@ -11,8 +11,8 @@ from governance.people_models import Simulation
 from governance.propose import Call
 
 ROUTES = {
-    "governor": _("voted through on a fork of the chain, queued and executed"),
-    "timelock": _("each call made from the timelock on a fork of the chain"),
+    "governor": _("voted through on a copy of the current chain, queued and executed"),
+    "timelock": _("each call made from the timelock on a copy of the current chain"),
 }
 
 

@@ -62,10 +62,10 @@ def draft_a_change(ada) -> str:
 
 
 def try_and_discuss(ada, ben, page) -> None:
-    """Tried out on a fork, and discussed."""
+    """Tried out on a copy of the chain, and discussed."""
     ben.open(page)
     ben.press("Run it at the latest block")
-    ben.sees("Running it on a fork")
+    ben.sees("Running it on a copy of the chain")
     run_waiting()
     ben.sees("It would succeed.")
     ben.sees("LAMGovernor.votingPeriod()")
@@ -112,7 +112,7 @@ def split_a_vote(ada, service) -> None:
     found = Vote.objects.order_by("pk").values_list("for_wei", "against_wei", "abstain_wei")
     assert list(found) == [(60_500 * LAM // 1000, 0, 95 * LAM // 10), (0, 30 * LAM, 0)]
     ada.open("/proposals/")
-    ada.page.locator("svg.chart").wait_for()
+    ada.page.locator(".bars li", has_text="Vote for a day").wait_for()
     ada.photograph("proposals")
 
 
@@ -188,6 +188,16 @@ def test_a_delegate_says_who_they_are_and_is_delegated_to(new_person, service):
     ben.open("/delegates/")
     ben.photograph("delegates")
     assert (ada.problems, ben.problems) == ([], [])
+
+
+def test_the_countdowns_of_the_handover_run(new_person, service):
+    ada = new_person()
+    ada.page.clock.install()
+    ada.open("/handover")
+    left = ada.page.locator("li", has_text="Guarding").locator("time").first
+    days = int(left.inner_text().split()[0])
+    ada.page.clock.fast_forward(24 * 3600 * 1000)
+    assert left.inner_text().startswith(f"{days - 1} days")
 
 
 def test_anyone_advances_the_handover_when_it_is_due(new_person, service):

@@ -154,7 +154,7 @@ def test_a_run_off_is_shown_round_by_round(people, service):
     rank(ben, ["2", "1", ""])
     sign(ben)
     ben.sees("Round by round")
-    assert ben.page.get_by_role("row", name="1 100 100 0 0 Blue").count() == 1
+    assert ben.page.get_by_role("row", name="Blue 0 struck out –").count() == 1
     ben.photograph("poll-run-off")
 
 

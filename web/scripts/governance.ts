@@ -62,7 +62,7 @@ export async function advanceHandover(run: Run): Promise<void> {
 export async function runSimulation(run: Run): Promise<void> {
   const path = `proposals/${attribute(run.form, "proposal")}/simulation`;
   let found = await api<{ progress: string; block_number: number }>("POST", path);
-  run.say(`Running it on a fork of block ${found.block_number}…`);
+  run.say(`Running it on a copy of the chain at block ${found.block_number}…`);
   while (found.progress === "waiting") {
     await new Promise((resolve) => setTimeout(resolve, SECOND));
     found = await api("GET", path);

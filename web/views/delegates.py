@@ -23,7 +23,7 @@ PAGE_SIZE = 25
 VOTES_SHOWN = 50
 
 
-def spread(found: dict[str, Any]) -> dict[str, Any] | None:
+def spread(found: dict[str, Any]) -> list[dict[str, Any]]:
     """The greatest delegates as bars of their part of the delegated votes."""
     rows = [
         {
@@ -36,7 +36,7 @@ def spread(found: dict[str, Any]) -> dict[str, Any] | None:
     if found["others_wei"]:
         bp = statistics.share_bp(found["others_wei"], found["delegated_wei"])
         rows.append({"label": _("all others"), "text": percent(bp), "bp": bp})
-    return charts.bars(rows) if rows else None
+    return rows
 
 
 @require_safe

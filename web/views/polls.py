@@ -107,15 +107,22 @@ def _standings(options: Sequence[str], result: dict[str, Any]) -> list[dict[str,
     ]
 
 
-def _rounds(options: Sequence[str], result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rounds of a run-off."""
+def _run_off(options: Sequence[str], rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each option with its LAM in every round until it is struck out."""
+    out_in = {each["struck_out"]: number for number, each in enumerate(rounds)}
     return [
         {
-            "totals": [int(wei) for wei in each["totals_wei"]],
-            "exhausted": int(each["exhausted_wei"]),
-            "out": None if each["struck_out"] is None else options[each["struck_out"]],
+            "label": label,
+            "cells": [
+                {
+                    "wei": int(each["totals_wei"][option]) if number <= last else None,
+                    "out": number == out_in.get(option),
+                }
+                for number, each in enumerate(rounds)
+            ],
         }
-        for each in result["rounds"]
+        for option, label in enumerate(options)
+        for last in [out_in.get(option, len(rounds))]
     ]
 
 
@@ -160,7 +167,8 @@ def poll(request: HttpRequest, poll_id: str) -> HttpResponse:
         "weight_max": WEIGHT_MAX,
         "result": result,
         "standings": _standings(options, result),
-        "rounds": _rounds(options, result),
+        "exhausted": [int(each["exhausted_wei"]) for each in result["rounds"]],
+        "run_off": _run_off(options, result["rounds"]),
         "opens_at": moment(found.opens_at),
         "closes_at": moment(found.closes_at),
         "power_at": moment(found.power_at),

@@ -21,7 +21,7 @@ from governance.models import Power, Proposal
 from governance.propose import Call
 from governance.state import State, Tally, state, tally
 from governance.state import power_wei as power_at
-from web import charts, onchain, wording
+from web import onchain, wording
 from web.discussions import comments, html
 from web.people import address_of, person_required
 from web.policies import (
@@ -62,13 +62,13 @@ def _row(proposal: Proposal, counted: Tally, now: State) -> dict[str, Any]:
     }
 
 
-def turnout(page: Iterable[Proposal]) -> dict[str, Any] | None:
-    """The part of the supply that voted on each, with its quorum; None before the first."""
+def turnout(page: Iterable[Proposal]) -> list[dict[str, Any]]:
+    """The part of the supply that voted on each, with its quorum."""
     try:
         rows = statistics.participation(list(page))
     except NotDeployed:
-        return None
-    shown = [
+        return []
+    return [
         {
             "label": row["title"],
             "text": percent(row["turnout_bp"]),
@@ -77,7 +77,6 @@ def turnout(page: Iterable[Proposal]) -> dict[str, Any] | None:
         }
         for row in rows
     ]
-    return charts.bars(shown) if shown else None
 
 
 @require_safe
@@ -129,7 +128,7 @@ def counts(counted: Tally) -> list[dict[str, Any]]:
     ]
     cast = sum(wei for _id, _label, wei in parts) or 1
     return [
-        {"id": f"tally-{name}", "label": label, "wei": wei, "percent": wei * 100 // cast}
+        {"name": name, "label": label, "wei": wei, "percent": wei * 100 // cast}
         for name, label, wei in parts
     ]
 
@@ -165,7 +164,7 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
     """Anyone: one proposal; a signed-in person with power may vote while voting is open."""
     found = get_object_or_404(Proposal, pk=proposal_id)
     counted = tally(found)
-    now = state(found, counted)
+    now, head = state(found, counted), clock().head
     address = address_of(request)
     adoptions = _adoptions_by(found)
     votes = found.votes.order_by("-block_number", "-log_index")
@@ -175,6 +174,8 @@ def proposal(request: HttpRequest, proposal_id: int) -> HttpResponse:
         "section": "proposals",
         "proposal": found,
         "body": html(body_of(found)),
+        "now": head,
+        "left": found.deadline - head,
         "starts_at": moment(found.vote_start),
         "ends_at": moment(found.deadline),
         "executable_at": moment(found.eta) if found.eta and now == State.QUEUED else None,
