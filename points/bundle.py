@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -34,8 +34,7 @@ class BundleError(ValueError):
     """A bundle can't be read: the file and what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One leaf: what this epoch gave an address (amounts may be 0) and all epochs together."""
 
     address: str
@@ -136,11 +135,12 @@ class _Table:
         yield b"]"
 
     def _keep(self, part: Sequence[Row]) -> None:
+        values = [Value(row.address, row.cumulative_wei) for row in part]
         self.accounts += sum(1 for row in part if row.millipoints)
-        self.millipoints += sum(row.millipoints for row in part)
-        self.wei += sum(row.wei for row in part)
-        self.values += [dumped(row.value) for row in part]
-        self._leaves.append(leaf_hashes([row.value for row in part]))
+        self.millipoints += sum([row.millipoints for row in part])
+        self.wei += sum([row.wei for row in part])
+        self.values += map(dumped, values)
+        self._leaves.append(leaf_hashes(values))
 
     def tree(self) -> MerkleTree | None:
         """Over all rows; None when there were none."""
@@ -209,11 +209,11 @@ def open_tree(path: Path) -> MerkleTree:
 
 
 def _row(row: Row) -> str:
-    categories = ",".join(f'"{name}":"{row.categories[name]}"' for name in sorted(row.categories))
+    address, leaf, categories, millipoints, wei, cumulative_wei = row
+    listed = ",".join([f'"{name}":"{categories[name]}"' for name in sorted(categories)])
     return (
-        f'{{"address":"{row.address}","categories":{{{categories}}},'
-        f'"cumulative_wei":"{row.cumulative_wei}","leaf":{row.leaf},'
-        f'"millipoints":"{row.millipoints}","wei":"{row.wei}"}}'
+        f'{{"address":"{address}","categories":{{{listed}}},"cumulative_wei":"{cumulative_wei}",'
+        f'"leaf":{leaf},"millipoints":"{millipoints}","wei":"{wei}"}}'
     )
 
 

@@ -5,7 +5,8 @@ the entries are computed here; everything per person is a set that never leaves 
 A conversion entry covers up to a thousand people in the order of their addresses.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,41 +62,65 @@ COPY (SELECT account, person, address, millipoints FROM epoch_points WHERE {PAYA
 
 SHARES = """
 CREATE TEMP TABLE epoch_shares (
-    ordinal int PRIMARY KEY, account bigint NOT NULL, address text NOT NULL, wei numeric NOT NULL
+    ordinal int NOT NULL, account bigint NOT NULL, wei numeric NOT NULL
 ) ON COMMIT DROP
 """
 LAM_ACCOUNTS = f"""
 INSERT INTO points_account (kind, unit, name, address)
-SELECT 'lam', {Unit.LAM_WEI:d}, '', s.address FROM epoch_shares s
-WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.address = s.address AND a.address <> '')
+SELECT 'lam', {Unit.LAM_WEI:d}, '', p.address
+FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
+WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.address = p.address AND a.address <> '')
 ORDER BY s.ordinal
 """  # noqa: S608
+PAYMENTS = """
+CREATE TEMP TABLE epoch_payments ON COMMIT DROP AS
+SELECT s.ordinal, s.account, a.id AS lam_account, p.millipoints, p.categories, s.wei
+FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
+JOIN points_account a ON a.address = p.address AND a.address <> ''
+"""
 # New addresses follow the known ones, in the order of addresses.
 LEAVES = """
 INSERT INTO points_leaf (index, account_id, first_epoch_id)
-SELECT (SELECT count(*) FROM points_leaf) + row_number() OVER (ORDER BY s.ordinal) - 1, a.id, %s
-FROM epoch_shares s JOIN points_account a ON a.address = s.address AND a.address <> ''
-WHERE NOT EXISTS (SELECT FROM points_leaf f WHERE f.account_id = a.id)
+SELECT (SELECT count(*) FROM points_leaf) + row_number() OVER (ORDER BY s.ordinal) - 1,
+       s.lam_account, %s
+FROM epoch_payments s
+WHERE NOT EXISTS (SELECT FROM points_leaf f WHERE f.account_id = s.lam_account)
 """
-LAM_ACCOUNT_IDS = """
-COPY (SELECT a.id FROM epoch_shares s
-      JOIN points_account a ON a.address = s.address AND a.address <> ''
-      ORDER BY s.ordinal) TO STDOUT
-"""
-ALLOCATIONS = f"""
+# By account, as the largest index of lines is: it is written from one end to the other.
+LINES = f"""
+SELECT n, row_number() OVER (PARTITION BY n ORDER BY side, ordinal) - 1,
+       account, unit, category, amount
+FROM (
+    SELECT 1 + ordinal / {{people}} AS n, 1 AS side, ordinal, account,
+           {Unit.MILLIPOINTS:d} AS unit, {Category.CONVERTED:d} AS category,
+           -millipoints::numeric AS amount
+    FROM epoch_payments
+    UNION ALL
+    SELECT 1 + ordinal / {{people}}, 2, 0, {SystemAccount.CONVERTED:d},
+           {Unit.MILLIPOINTS:d}, {Category.CONVERTED:d}, sum(millipoints)
+    FROM epoch_payments GROUP BY 1
+    UNION ALL
+    SELECT 1 + ordinal / {{people}}, 3, 0, {SystemAccount.EMISSION:d},
+           {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, -sum(wei)
+    FROM epoch_payments GROUP BY 1
+    UNION ALL
+    SELECT 1 + ordinal / {{people}}, 4, ordinal, lam_account,
+           {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, wei
+    FROM epoch_payments
+) moved
+WHERE amount <> 0 ORDER BY account, n
+"""  # noqa: S608
+ALLOCATIONS = """
 INSERT INTO points_allocation
     (epoch_id, leaf_id, points_account_id, entry_id, categories, millipoints, wei, cumulative_wei)
-SELECT %(epoch)s, f.index, s.account,
-       (%(entries)s::bigint[])[1 + s.ordinal / {PEOPLE_PER_ENTRY}],
-       p.categories, p.millipoints, s.wei, s.wei + coalesce(before.cumulative_wei, 0)
-FROM epoch_shares s
-JOIN epoch_points p ON p.account = s.account
-JOIN points_account a ON a.address = s.address AND a.address <> ''
-JOIN points_leaf f ON f.account_id = a.id
+SELECT %(epoch)s, f.index, s.account, (%(entries)s::bigint[])[1 + s.ordinal / %(people)s],
+       s.categories, s.millipoints, s.wei, s.wei + coalesce(before.cumulative_wei, 0)
+FROM epoch_payments s
+JOIN points_leaf f ON f.account_id = s.lam_account
 LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o WHERE o.leaf_id = f.index
                    ORDER BY o.epoch_id DESC LIMIT 1) before ON true
 ORDER BY s.ordinal
-"""  # noqa: S608
+"""
 
 
 class LedgerInconsistent(RuntimeError):
@@ -135,14 +160,15 @@ def convert(epoch: Epoch, emission_wei: int) -> Paid:
     _sum_points(epoch)
     _carry_out(epoch)
     shares = _divide(emission_wei)
-    _store_shares(shares, epoch)
-    if shares.accounts:
-        lam = _lam_accounts()
-        entries = ledger.post_many(_drafts(epoch, shares, lam), codes=_codes(shares, lam))
-        _execute(ALLOCATIONS, {"epoch": epoch.number, "entries": entries})
+    # While PostgreSQL makes accounts and leaves, the entries are hashed.
+    with ThreadPoolExecutor(1) as hashing:
+        heads = hashing.submit(list, _heads(epoch, shares))
+        _store_shares(shares, epoch)
+        if shares.accounts:
+            _post(epoch, heads.result())
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL points.alone = 'off'")
-        cursor.execute("DROP TABLE epoch_points, epoch_shares")
+        cursor.execute("DROP TABLE epoch_points, epoch_shares, epoch_payments")
     return Paid(len(shares.accounts), sum(shares.millipoints), sum(shares.wei))
 
 
@@ -214,17 +240,18 @@ def _divide(emission_wei: int) -> _Shares:
 
 
 def _store_shares(shares: _Shares, epoch: Epoch) -> None:
-    """Into a temporary table; accounts and leaves of new addresses are made."""
+    """Into temporary tables; accounts and leaves of new addresses are made."""
     _execute(SHARES)
-    columns = zip(shares.accounts, shares.addresses, shares.wei, strict=True)
+    columns = zip(shares.accounts, shares.wei, strict=True)
     with connection.cursor() as cursor, cursor.copy("COPY epoch_shares FROM STDIN") as copy:
         for part in _chunks(
-            f"{ordinal}\t{account}\t{address}\t{wei}\n"
-            for ordinal, (account, address, wei) in enumerate(columns)
+            f"{ordinal}\t{account}\t{wei}\n" for ordinal, (account, wei) in enumerate(columns)
         ):
             copy.write("".join(part))
     _execute("ANALYZE epoch_shares")
     _execute(LAM_ACCOUNTS)
+    _execute(PAYMENTS)
+    _execute("ANALYZE epoch_payments")
     _execute(LEAVES, [epoch.number])
 
 
@@ -238,45 +265,43 @@ def _chunks(rows: Iterable[str], size: int = 5_000) -> Iterator[list[str]]:
     yield part
 
 
-def _lam_accounts() -> list[int]:
-    """Account ids of the addresses that are paid, in their order."""
-    return [int(row) for row in _rows(LAM_ACCOUNT_IDS)]
+def _post(epoch: Epoch, heads: list[ledger.Head]) -> None:
+    people = {"people": PEOPLE_PER_ENTRY}
+    entries = ledger.post_selected(heads, epoch=epoch.number, lines=LINES.format(**people))
+    _execute(ALLOCATIONS, {"epoch": epoch.number, "entries": entries, **people})
 
 
-def _codes(shares: _Shares, lam: Sequence[int]) -> Mapping[int, str]:
-    codes = {
-        account: f"{AccountKind.POINTS}:{person}"
-        for account, person in zip(shares.accounts, shares.people, strict=True)
-    }
-    codes.update(
-        (account, f"{AccountKind.LAM}:{address}")
-        for account, address in zip(lam, shares.addresses, strict=True)
-    )
-    return codes
-
-
-def _drafts(epoch: Epoch, shares: _Shares, lam: Sequence[int]) -> Iterator[Draft]:
-    for number, start in enumerate(range(0, len(lam), PEOPLE_PER_ENTRY)):
+def _heads(epoch: Epoch, shares: _Shares) -> Iterator[ledger.Head]:
+    for number, start in enumerate(range(0, len(shares.accounts), PEOPLE_PER_ENTRY)):
         part = slice(start, start + PEOPLE_PER_ENTRY)
         points, wei = shares.millipoints[part], shares.wei[part]
-        yield Draft(
+        key = f"convert:{epoch.number}:{number}"
+        draft = Draft(
             kind=EntryKind.CONVERSION,
-            key=f"convert:{epoch.number}:{number}",
+            key=key,
             epoch=epoch.number,
-            lines=[
-                *(
-                    Amount(account, -amount, Category.CONVERTED)
-                    for account, amount in zip(shares.accounts[part], points, strict=True)
-                ),
-                Amount(SystemAccount.CONVERTED, sum(points), Category.CONVERTED),
-                Amount(SystemAccount.EMISSION, -sum(wei), Category.ALLOCATED, Unit.LAM_WEI),
-                *(
-                    Amount(account, amount, Category.ALLOCATED, Unit.LAM_WEI)
-                    for account, amount in zip(lam[part], wei, strict=True)
-                ),
-            ],
+            lines=(),
             request={"epoch": epoch.number, "part": number},
             inputs={"accounts": len(points), "millipoints": sum(points), "wei": str(sum(wei))},
             posted_at=epoch.closing_at,
-            salt=ledger.salt_of(bytes(epoch.salt), f"convert:{epoch.number}:{number}"),
+            salt=ledger.salt_of(bytes(epoch.salt), key),
         )
+        yield ledger.head(draft, _texts(shares, part))
+
+
+def _texts(shares: _Shares, part: slice) -> list[str]:
+    """Of the lines that LINES selects for an entry, in their order."""
+    points, wei = shares.millipoints[part], shares.wei[part]
+    unit, category = Unit.MILLIPOINTS, Category.CONVERTED
+    lines = [
+        (f"{AccountKind.POINTS}:{person}", unit, category, -amount)
+        for person, amount in zip(shares.people[part], points, strict=True)
+    ]
+    lines.append((ledger.SYSTEM_CODES[SystemAccount.CONVERTED], unit, category, sum(points)))
+    unit, category = Unit.LAM_WEI, Category.ALLOCATED
+    lines.append((ledger.SYSTEM_CODES[SystemAccount.EMISSION], unit, category, -sum(wei)))
+    lines += [
+        (f"{AccountKind.LAM}:{address}", unit, category, amount)
+        for address, amount in zip(shares.addresses[part], wei, strict=True)
+    ]
+    return ledger.line_texts(line for line in lines if line[3])

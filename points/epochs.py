@@ -214,12 +214,12 @@ def bundle_rows(number: int) -> Iterator[bundle.Row]:
         for each in copy:
             leaf, address, categories, millipoints, wei, cumulative = bytes(each)[:-1].split(b"\t")
             yield bundle.Row(
-                address=address.decode(),
-                leaf=int(leaf),
-                categories=orjson.loads(categories) if categories else {},
-                millipoints=int(millipoints or 0),
-                wei=int(wei or 0),
-                cumulative_wei=int(cumulative or 0),
+                address.decode(),
+                int(leaf),
+                orjson.loads(categories) if categories else {},
+                int(millipoints or 0),
+                int(wei or 0),
+                int(cumulative or 0),
             )
 
 

@@ -8,7 +8,7 @@ posts in one call (`post`, `post_many`): two could take the same balances in opp
 import hmac
 import itertools
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +38,40 @@ from points.models import (
 
 EPOCH_LOCK = 7411
 """First key of the advisory lock that writers of an epoch share and its close takes alone."""
+
+
+# One statement, so that its triggers see entries and lines complete; one round trip, so that
+# writers hold balances briefly. The epoch's lock comes before anything is written: closing holds it
+# alone. Columns come as array literals: dumping lists value by value costs more than the insert.
+INSERT = """
+WITH locked AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(7411, %s::int)
+), ids AS MATERIALIZED (
+    SELECT array_agg(nextval('points_entry_id_seq')) AS entry
+    FROM locked, generate_series(1, %s::int)
+), entries AS (
+    INSERT INTO points_entry
+        (id, kind, epoch_id, posted_at, inputs, reverses_id, line_count, salt, digest)
+    SELECT ids.entry[n], kind, %s::bigint, posted_at, inputs, reverses, lines, salt, digest
+    FROM ids, unnest(%s::text[], %s::timestamptz[], %s::jsonb[], %s::bigint[], %s::int[],
+                     %s::bytea[], %s::bytea[])
+        WITH ORDINALITY AS t (kind, posted_at, inputs, reverses, lines, salt, digest, n)
+), keys AS (
+    INSERT INTO points_idempotencykey (entry_id, key, request_hash, workflow_id)
+    SELECT ids.entry[n], key, request_hash, workflow
+    FROM ids, unnest(%s::text[], %s::text[], %s::uuid[])
+        WITH ORDINALITY AS t (key, request_hash, workflow, n)
+), lines AS (
+    INSERT INTO points_line (entry_id, position, account_id, unit, category, epoch_number, amount)
+    SELECT ids.entry[n], position, account, unit, category, %s::bigint, amount
+    FROM ids, ({lines}) AS t (n, position, account, unit, category, amount)
+)
+SELECT entry FROM ids
+"""
+INSERT_GIVEN = INSERT.format(
+    lines="SELECT * FROM unnest(%s::int[], %s::int[], %s::bigint[], %s::smallint[], %s::smallint[],"
+    " %s::numeric[])"
+)
 
 
 class LedgerError(ValueError):
@@ -83,6 +117,10 @@ class Draft:
     reverses: int | None = None
     posted_at: datetime | None = None
     salt: bytes = b""
+
+
+Head = tuple[tuple[str, ...], tuple[str, ...]]
+"""An entry's row and its key's, as items of array literals (see `head`)."""
 
 
 def current_epoch_number() -> int:
@@ -179,24 +217,33 @@ def post(
     return Entry.objects.get(pk=ids[0])
 
 
-def post_many(drafts: Iterable[Draft], *, codes: Mapping[int, str] | None = None) -> list[int]:
+def post_many(drafts: Iterable[Draft]) -> list[int]:
     """Post new entries of one epoch; returns their ids. All or none.
 
-    `codes` are those of the accounts (see `account_codes`) where the caller knows them all. Raises
-    as `post` does; a key that exists is an error. After an error the caller's transaction can only
-    roll back.
+    Raises as `post` does; a key that exists is an error. After an error the caller's transaction
+    can only roll back.
     """
     chunks = _chunks(drafts)
     first, second = next(chunks, None), next(chunks, None)
     if first is None:
         return []
-    known = {**SYSTEM_CODES, **codes} if codes else None
     try:
         # A single statement is all or none by itself, and one round trip.
         if second is None:
-            return _execute(connection, _parameters(first, known))
+            return _execute(connection, _parameters(first))
         with transaction.atomic(savepoint=False):
-            return _insert_all(itertools.chain([first, second], chunks), known)
+            return _insert_all(itertools.chain([first, second], chunks))
+    except IntegrityError as error:
+        raise _explained(error) from error
+
+
+def post_selected(heads: Sequence[Head], *, epoch: int, lines: str) -> list[int]:
+    """Post new entries by one statement with the lines that the query `lines` gives: (number of the
+    entry from 1, position, account, unit, category, amount), so that millions need not leave
+    PostgreSQL. Returns the ids of the entries; raises as `post_many`.
+    """
+    try:
+        return _execute(connection, _heads(epoch, heads), INSERT.format(lines=lines))
     except IntegrityError as error:
         raise _explained(error) from error
 
@@ -231,11 +278,15 @@ def entry_digest(
 
 def entry_parts(inputs: dict[str, Any], lines: Iterable[tuple[str, int, int, int]]) -> list[str]:
     """What an entry's leaf commits to: its inputs, then its lines."""
-    texts = (
+    return [canonical_json(inputs).decode(), *line_texts(lines)]
+
+
+def line_texts(lines: Iterable[tuple[str, int, int, int]]) -> list[str]:
+    """Lines as a leaf commits to them, of (account's code, unit, category, amount)."""
+    return [
         leaf.line_text(account, UNIT_NAMES.get(unit, ""), CATEGORY_NAMES.get(category, ""), amount)
         for account, unit, category, amount in lines
-    )
-    return [canonical_json(inputs).decode(), *texts]
+    ]
 
 
 def timestamp(moment: datetime | None) -> str:
@@ -286,35 +337,6 @@ def _accounts_by_address(addresses: Sequence[str]) -> dict[str, int]:
     return dict(rows.values_list("address", "pk"))
 
 
-# One statement, so that its triggers see entries and lines complete; one round trip, so that
-# writers hold balances briefly. The epoch's lock comes before anything is written: closing holds it
-# alone. Columns come as array literals: dumping lists value by value costs more than the insert.
-INSERT = """
-WITH locked AS MATERIALIZED (
-    SELECT pg_advisory_xact_lock_shared(7411, %s::int)
-), ids AS MATERIALIZED (
-    SELECT array_agg(nextval('points_entry_id_seq')) AS entry
-    FROM locked, generate_series(1, %s::int)
-), entries AS (
-    INSERT INTO points_entry
-        (id, kind, epoch_id, posted_at, inputs, reverses_id, line_count, salt, digest)
-    SELECT ids.entry[n], kind, %s::bigint, posted_at, inputs, reverses, lines, salt, digest
-    FROM ids, unnest(%s::text[], %s::timestamptz[], %s::jsonb[], %s::bigint[], %s::int[],
-                     %s::bytea[], %s::bytea[])
-        WITH ORDINALITY AS t (kind, posted_at, inputs, reverses, lines, salt, digest, n)
-), keys AS (
-    INSERT INTO points_idempotencykey (entry_id, key, request_hash, workflow_id)
-    SELECT ids.entry[n], key, request_hash, workflow
-    FROM ids, unnest(%s::text[], %s::text[], %s::uuid[])
-        WITH ORDINALITY AS t (key, request_hash, workflow, n)
-), lines AS (
-    INSERT INTO points_line (entry_id, position, account_id, unit, category, epoch_number, amount)
-    SELECT ids.entry[n], position, account, unit, category, %s::bigint, amount
-    FROM ids, unnest(%s::int[], %s::int[], %s::bigint[], %s::smallint[], %s::smallint[],
-                     %s::numeric[]) AS t (n, position, account, unit, category, amount)
-)
-SELECT entry FROM ids
-"""
 LINES_PER_STATEMENT = 20_000
 
 
@@ -332,14 +354,14 @@ def _chunks(drafts: Iterable[Draft]) -> Iterator[list[Draft]]:
         yield chunk
 
 
-def _insert_all(chunks: Iterable[Sequence[Draft]], codes: Mapping[int, str] | None) -> list[int]:
+def _insert_all(chunks: Iterable[Sequence[Draft]]) -> list[int]:
     """Insert chunk after chunk; while PostgreSQL takes in one, the next is made ready."""
     own = connections[connection.alias]
     ids: list[int] = []
     with ThreadPoolExecutor(1) as sender:
         inserted: Future[list[int]] | None = None
         for chunk in chunks:
-            parameters = _parameters(chunk, codes)
+            parameters = _parameters(chunk)
             if inserted:
                 ids += inserted.result()
             inserted = sender.submit(_execute, own, parameters)
@@ -348,60 +370,16 @@ def _insert_all(chunks: Iterable[Sequence[Draft]], codes: Mapping[int, str] | No
     return ids
 
 
-def _parameters(drafts: Sequence[Draft], codes: Mapping[int, str] | None = None) -> list[Any]:
+def _parameters(drafts: Sequence[Draft]) -> list[Any]:
     (epoch,) = {draft.epoch for draft in drafts}
-    if codes is None:
-        codes = account_codes(line.account for draft in drafts for line in draft.lines)
-    head, keys, lines = _columns(drafts, codes, timezone.now())
-    return [epoch, len(drafts), epoch, *head, *keys, epoch, *lines]
-
-
-def _execute(own: BaseDatabaseWrapper, parameters: Sequence[Any]) -> list[int]:
-    """Run INSERT as a prepared statement; the ids of the entries.
-
-    Every parameter is text: PostgreSQL prepares the statement anew for other types.
-    """
-    own.ensure_connection()
-    own.validate_no_broken_transaction()
-    with own.wrap_database_errors, psycopg.Cursor(own.connection) as cursor:
-        texts = [each if each is None else str(each) for each in parameters]
-        row = cursor.execute(INSERT, texts, prepare=True).fetchone()
-    assert row is not None
-    return list(row[0])
-
-
-def _columns(
-    drafts: Sequence[Draft], codes: Mapping[int, str], now: datetime
-) -> tuple[list[str], list[str], list[str]]:
-    """The columns of entries, of keys and of lines, each an array literal."""
-    entries, keys, rows = [], [], []
+    codes = account_codes(line.account for draft in drafts for line in draft.lines)
+    heads, rows = [], []
     for number, draft in enumerate(drafts, 1):
         lines = [line for line in draft.lines if line.amount]
         if len(lines) < 2:
             raise LedgerError(f"The entry {draft.key} moves nothing.")
-        posted_at = timestamp(draft.posted_at or now)
-        salt = draft.salt or secrets.token_bytes(leaf.SALT_BYTES)
-        parts = entry_parts(
-            draft.inputs,
-            (
-                (codes.get(each.account, ""), each.unit, each.category, each.amount)
-                for each in lines
-            ),
-        )
-        digest = leaf.leaf_of(
-            kind=draft.kind.value,
-            epoch=draft.epoch,
-            posted_at=posted_at,
-            committed=leaf.commitments(parts, salt),
-        )
-        entries.append(
-            (
-                draft.kind.value, f'"{posted_at}"', array_item(parts[0]),
-                array_item(draft.reverses), str(len(lines)), array_item(salt), array_item(digest),
-            )
-        )  # fmt: skip
-        request_hash = content_hash(draft.request)
-        keys.append((array_item(draft.key), request_hash, array_item(draft.workflow)))
+        coded = ((codes.get(e.account, ""), e.unit, e.category, e.amount) for e in lines)
+        heads.append(head(draft, line_texts(coded)))
         rows += [
             (
                 str(number), str(position), str(int(each.account)), f"{each.unit:d}",
@@ -409,7 +387,47 @@ def _columns(
             )
             for position, each in enumerate(lines)
         ]  # fmt: skip
-    return array_literals(entries), array_literals(keys), array_literals(rows)
+    return [*_heads(epoch, heads), *array_literals(rows)]
+
+
+def _heads(epoch: int, heads: Sequence[Head]) -> list[Any]:
+    entries, keys = (array_literals(columns) for columns in zip(*heads, strict=True))
+    return [epoch, len(heads), epoch, *entries, *keys, epoch]
+
+
+def _execute(
+    own: BaseDatabaseWrapper, parameters: Sequence[Any], statement: str = INSERT_GIVEN
+) -> list[int]:
+    """Run a form of INSERT as a prepared statement; the ids of the entries.
+
+    Every parameter is text: PostgreSQL prepares the statement anew for other types.
+    """
+    own.ensure_connection()
+    own.validate_no_broken_transaction()
+    with own.wrap_database_errors, psycopg.Cursor(own.connection) as cursor:
+        texts = [each if each is None else str(each) for each in parameters]
+        row = cursor.execute(statement.encode(), texts, prepare=True).fetchone()
+    assert row is not None
+    return list(row[0])
+
+
+def head(draft: Draft, texts: Sequence[str]) -> Head:
+    """What is written of an entry besides its lines, of which `texts` are those of `line_texts`."""
+    posted_at = timestamp(draft.posted_at or timezone.now())
+    salt = draft.salt or secrets.token_bytes(leaf.SALT_BYTES)
+    inputs = canonical_json(draft.inputs).decode()
+    digest = leaf.leaf_of(
+        kind=draft.kind.value,
+        epoch=draft.epoch,
+        posted_at=posted_at,
+        committed=leaf.commitments([inputs, *texts], salt),
+    )
+    entry = (
+        draft.kind.value, f'"{posted_at}"', array_item(inputs), array_item(draft.reverses),
+        str(len(texts)), array_item(salt), array_item(digest),
+    )  # fmt: skip
+    key = (array_item(draft.key), content_hash(draft.request), array_item(draft.workflow))
+    return entry, key
 
 
 def _explained(error: IntegrityError) -> Exception:

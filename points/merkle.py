@@ -7,6 +7,7 @@ the values, so that an account's position never moves from epoch to epoch. Pure:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +21,7 @@ PART = 50_000
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One leaf: who may claim (checksummed address) and how much in all epochs together (wei)."""
 
     account: str
@@ -146,7 +146,8 @@ class MerkleTree:
 
 def dumped(value: Value) -> str:
     """A value between the brackets of a dump."""
-    return f'"{value.account}","{value.cumulative_wei}"'
+    account, cumulative_wei = value
+    return f'"{account}","{cumulative_wei}"'
 
 
 def leaf_hashes(values: Sequence[Value]) -> Bytes:
@@ -181,16 +182,17 @@ def checksum_addresses(addresses: Bytes) -> list[str]:
 
 
 def _encode(values: Sequence[Value]) -> Bytes:
-    for value in values:
-        if not 0 <= value.cumulative_wei <= UINT256_MAX:
-            raise ValueError(f"{value.account}: {value.cumulative_wei} is not a uint256")
-    accounts = bytes.fromhex("".join(value.account[2:] for value in values))
-    if len(accounts) != 20 * len(values):
+    accounts, amounts = zip(*values, strict=True) if values else ((), ())
+    for account, wei in values:
+        if not 0 <= wei <= UINT256_MAX:
+            raise ValueError(f"{account}: {wei} is not a uint256")
+    packed = bytes.fromhex("".join([account[2:] for account in accounts]))
+    if len(packed) != 20 * len(values):
         raise ValueError("an account is an address of 20 bytes in hex")
-    amounts = b"".join(value.cumulative_wei.to_bytes(32, "big") for value in values)
     rows = np.zeros((len(values), 64), np.uint8)
-    rows[:, 12:32] = np.frombuffer(accounts, np.uint8).reshape(-1, 20)
-    rows[:, 32:] = np.frombuffer(amounts, np.uint8).reshape(-1, 32)
+    rows[:, 12:32] = np.frombuffer(packed, np.uint8).reshape(-1, 20)
+    words = b"".join([wei.to_bytes(32, "big") for wei in amounts])
+    rows[:, 32:] = np.frombuffer(words, np.uint8).reshape(-1, 32)
     return rows
 
 

@@ -375,12 +375,18 @@ def test_conversions_are_booked_for_many_people_at_once_in_both_units():
 
 def test_conversions_of_more_people_than_fit_an_entry_go_into_several(monkeypatch):
     monkeypatch.setattr(conversion, "PEOPLE_PER_ENTRY", 2)
-    monkeypatch.setattr(
-        conversion, "ALLOCATIONS", conversion.ALLOCATIONS.replace("ordinal / 1000", "ordinal / 2")
-    )
     epoch = closed_epoch(*((make_user(), 10 + n) for n in range(5)))
     assert Entry.objects.filter(kind=EntryKind.CONVERSION).count() == 3
     assert epoch.emission_wei == EMISSION
+    assert not audit.run()
+
+
+def test_a_share_that_rounds_to_nothing_has_no_line(monkeypatch):
+    monkeypatch.setattr(epochs, "scheduled_emission", lambda number, limits: 2)
+    closed_epoch(*((make_user(), points) for points in (1, 10, 10)))
+    entry = Entry.objects.get(kind=EntryKind.CONVERSION)
+    assert entry.line_count == entry.lines.count() == 3 + 2 + 2
+    assert sorted(Allocation.objects.values_list("wei", flat=True)) == [0, 1, 1]
     assert not audit.run()
 
 
