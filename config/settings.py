@@ -185,6 +185,8 @@ OPERATOR_ADDRESSES = listing("LAM_OPERATOR_ADDRESSES")
 # Where `import_recordings` finds the public demonstrations when it is given none.
 RECORDINGS_REPOSITORY = ENV.get("LAM_RECORDINGS_REPOSITORY", recordings.REPOSITORY)
 RECORDINGS_FOLDER = ENV.get("LAM_RECORDINGS_FOLDER", recordings.FOLDER)
+# Where releases of the model are kept beside those that come with the code, a folder each.
+MODELS_DIR = Path(ENV.get("LAM_MODELS_DIR", DATA_DIR / "models"))
 ALLOW_SAMPLES = flag("LAM_ALLOW_SAMPLES", default=False) and not PRODUCTION
 
 # Sign-In with Ethereum (EIP-4361): what a message must name.
@@ -230,6 +232,7 @@ REST_FRAMEWORK = {
         "waitlist": ENV.get("LAM_THROTTLE_WAITLIST", "10/hour"),
         "simulate": ENV.get("LAM_THROTTLE_SIMULATE", "10/min" if PRODUCTION else "20000/min"),
         "writing": ENV.get("LAM_THROTTLE_WRITING", "60/min" if PRODUCTION else "20000/min"),
+        "decide": ENV.get("LAM_THROTTLE_DECIDE", "120/min" if PRODUCTION else "20000/min"),
         "relay": ENV.get("LAM_THROTTLE_RELAY", "60/min" if PRODUCTION else "20000/min"),
     },
 }

@@ -6,11 +6,11 @@ when it is one of them or below one.
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lam_core.observation import Page
+from lam_core.observation import Observation, Page
 from lam_core.schema import Workflow
 from lam_core.steps import Navigate
 
@@ -62,7 +62,11 @@ def hosts(workflow: Workflow) -> list[str]:
 
     Raises BadOrigin.
     """
-    origins = dict.fromkeys(page.origin for page in _pages(workflow) if page.origin)
+    return _hosts(_pages(workflow))
+
+
+def _hosts(pages: Iterable[Page]) -> list[str]:
+    origins = dict.fromkeys(page.origin for page in pages if page.origin)
     found = (_host(origin) for origin in origins)
     return list(dict.fromkeys(host for host in found if host))
 
@@ -80,15 +84,28 @@ def _host(origin: str) -> str | None:
 
 def check(workflow: Workflow) -> None:
     """Raises Blocked when any page or frame of the workflow is on a blocked site, or BadOrigin."""
-    for host in hosts(workflow):
+    _check(_pages(workflow))
+
+
+def check_page(observation: Observation) -> None:
+    """Raises Blocked when a page or any frame in it is on a blocked site, or BadOrigin."""
+    _check(_shown(observation))
+
+
+def _check(pages: Iterable[Page]) -> None:
+    for host in _hosts(pages):
         if domain := blocked_domain(host):
             raise Blocked(domain, entries()[domain])
 
 
 def _pages(workflow: Workflow) -> Iterator[Page]:
     for observation in workflow.observations:
-        yield observation.page
-        yield from (frame.page for frame in observation.frames if frame.page)
+        yield from _shown(observation)
     for step in workflow.steps:
         if isinstance(step, Navigate):
             yield step.page
+
+
+def _shown(observation: Observation) -> Iterator[Page]:
+    yield observation.page
+    yield from (frame.page for frame in observation.frames if frame.page)

@@ -11,7 +11,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 class BodyTooLarge(exceptions.APIException):
-    """413: the body is, or inflates to, more than settings.MAX_BODY_BYTES."""
+    """413: the body is, or inflates to, more than is taken here."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "body_too_large"
@@ -23,13 +23,18 @@ class EnvelopeParser(BaseParser):
 
     media_type = "application/json"
 
+    @property
+    def most_bytes(self) -> int:
+        """The most that a body may be, before and after it is inflated."""
+        return int(settings.MAX_BODY_BYTES)
+
     def parse(  # type: ignore[override]
         self, stream: IO[Any], media_type: Any = None, parser_context: Any = None
     ) -> bytes:
         """The inflated body. Raises BodyTooLarge, ParseError."""
         headers = parser_context["request"].headers
         encoding = headers.get("Content-Encoding", "identity").strip().lower()
-        if int(headers.get("Content-Length") or 0) > settings.MAX_BODY_BYTES:
+        if int(headers.get("Content-Length") or 0) > self.most_bytes:
             raise BodyTooLarge
         if encoding in ("identity", ""):
             return self._plain(stream)
@@ -40,15 +45,15 @@ class EnvelopeParser(BaseParser):
         )
 
     def _plain(self, stream: IO[Any]) -> bytes:
-        body = bytes(stream.read(settings.MAX_BODY_BYTES + 1))
-        if len(body) > settings.MAX_BODY_BYTES:
+        body = bytes(stream.read(self.most_bytes + 1))
+        if len(body) > self.most_bytes:
             raise BodyTooLarge
         return body
 
     def _inflated(self, stream: IO[Any]) -> bytes:
         inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         parts: list[bytes] = []
-        room = settings.MAX_BODY_BYTES
+        room = self.most_bytes
         try:
             while chunk := stream.read(CHUNK_BYTES):
                 part = inflater.decompress(chunk, room + 1)

@@ -18,6 +18,7 @@ from lam_core.browser_page import ActionError, LivePage, PageGone, TargetCovered
 from lam_core.observation import Observation
 from lam_core.schema import Workflow
 from lam_core.steps import Modifier, NamedKey
+from lam_core.takeover import CONFIDENCE, is_sure, stands_for
 
 Document = dict[str, Any]
 PATIENCE_MS = 3_000
@@ -203,7 +204,7 @@ class Repeater:
     policy: Policy | None = None
     confirm: Confirm = decline
     patience_ms: int = PATIENCE_MS
-    confidence: float = 0.2
+    confidence: float = CONFIDENCE
     attempts: int = 3
     model_steps: int = 20
     watch: Watch = lambda report: None
@@ -309,7 +310,7 @@ class Repeater:
             raise _End(*_unresolved(step, resolved))
         decision = self.policy.decide(self.goal, observation, tuple(self._history))
         action = decision.action
-        if action.kind == "stop" or decision.confidence < self.confidence or not self.model_steps:
+        if not is_sure(decision, self.confidence) or not self.model_steps:
             raise _End(*_unresolved(step, resolved))
         if action.kind == "finish":
             self._pending.clear()
@@ -341,10 +342,8 @@ def action_of(step: Document, resolved: Document, observation: Observation) -> A
 
 
 def _stands_for(step: Document, action: Action, observation: Observation) -> bool:
-    """Whether an action is of a step's kind, on the same kind of element."""
-    element, recorded = element_of(action, observation), step["target"]
-    same = element is None or recorded is None or element.tag == recorded["tag"]
-    return action.kind == step["kind"] and same
+    tag = step["target"] and step["target"]["tag"]
+    return stands_for(action, element_of(action, observation), kind=step["kind"], tag=tag)
 
 
 def _offset(step: Document, target: int | None, observation: Observation) -> tuple[int, int] | None:

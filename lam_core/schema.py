@@ -170,7 +170,7 @@ def parse_workflow(data: bytes | str | dict[str, Any]) -> Workflow:
     except ValidationError as error:
         if (older := _older(error, body)) is not None:
             return parse_workflow(upgrade(older))
-        raise SchemaError(_named_errors(error)) from None
+        raise SchemaError(named_errors(error)) from None
     except RecursionError:
         raise SchemaError([("", "nested too deeply")]) from None
 
@@ -273,7 +273,8 @@ def _text_misfits(
         yield "text.end", "is not a span of the text it refers to"
 
 
-def _named_errors(error: ValidationError) -> list[tuple[str, str]]:
+def named_errors(error: ValidationError) -> list[tuple[str, str]]:
+    """What is wrong with a document as (path, message), at most MAX_SCHEMA_ERRORS."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     named = [_named(item["loc"], item["msg"]) for item in found[:MAX_SCHEMA_ERRORS]]
     # A wrong version explains everything else that is wrong.
@@ -293,7 +294,7 @@ def _named(location: tuple[int | str, ...], message: str) -> tuple[str, str]:
             path += f".{part}" if path else part
     message = message.removeprefix("Value error, ")
     first, _, rest = message.partition(" ")
-    named = ("steps[", "elements[", "frames[", "observations[")
+    named = ("steps[", "elements[", "frames[", "observations[", "observation.", "done[")
     if first.startswith(named) or first == "outcome":
         return (f"{path}.{first}" if path else first), rest
     return path, message
