@@ -13,7 +13,7 @@ from django.conf import settings
 from eth_utils.crypto import keccak
 
 from chain import receipts
-from chain.proofs import InvalidProof, encode_header
+from chain.proofs import InvalidProof, Trie, decode_header, encode_header
 from chain.rpc import BlockId, ChainError, ChainUnavailable, Header, RawLog, Rpc, RpcError
 
 METHOD_NOT_FOUND = -32601
@@ -60,6 +60,25 @@ def proven(found: Header) -> Header:
         except InvalidProof as error:
             raise NodeLied(f"block {found.number}: {error}") from error
     return found
+
+
+def nonce(rpc: Rpc, address: str) -> int:
+    """How many transactions of this address the chain holds, proven under the newest header.
+
+    Raises NodeLied, ChainUnavailable.
+    """
+    newest = header(rpc, "latest")
+    try:
+        block = decode_header(encode_header(newest.fields))
+        answer = rpc.call("eth_getProof", address, [], hex(block.number))
+        trie = Trie(bytes.fromhex(node[2:]) for node in answer["accountProof"])
+        return trie.account(block.state_root, address)[0]
+    except (InvalidProof, TypeError, KeyError, ValueError) as error:
+        raise NodeLied(
+            f"the node at {rpc.url} does not prove {address}'s nonce: {error}"
+        ) from error
+    except RpcError as error:
+        raise ChainUnavailable(f"the node at {rpc.url} proves no nonce: {error}") from error
 
 
 def logs(rpc: Rpc, *, addresses: Sequence[str], headers: Sequence[Header]) -> list[RawLog]:

@@ -17,7 +17,7 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 
-from chain import keys, locks
+from chain import fetch, keys, locks
 from chain.abi import revert_reason
 from chain.deployment import deployment
 from chain.models import Chain, Intent, Transaction
@@ -176,14 +176,29 @@ class _Sender:
 
     def _assign(self, intent: Intent) -> None:
         """Give the intent the next nonce; the unique constraint refuses a second holder."""
-        used = self.rpc.nonce(self.account.address, "latest")
+        used = self._used()
         with transaction.atomic():
-            held = Intent.objects.filter(chain_id=self.chain_id, address=self.account.address)
-            highest = held.aggregate(highest=Max("nonce"))["highest"]
-            intent.nonce = max(used, 0 if highest is None else highest + 1)
+            intent.nonce = max(used, self._unheld())
             intent.address = self.account.address
             intent.state, intent.failure = Intent.State.ASSIGNED, ""
             intent.save(update_fields=["nonce", "address", "state", "failure"])
+
+    def _unheld(self) -> int:
+        """The first nonce above those of our intents."""
+        held = Intent.objects.filter(chain_id=self.chain_id, address=self.account.address)
+        highest = held.aggregate(highest=Max("nonce"))["highest"]
+        return 0 if highest is None else highest + 1
+
+    def _used(self) -> int:
+        """How many nonces are gone. One more than are ours has to be proven: behind a nonce too
+        high a call waits for ever."""
+        said = self.rpc.nonce(self.account.address, "latest")
+        if said <= self._unheld() or not settings.CHAIN_PROVE_LOGS:
+            return said
+        proven = fetch.nonce(self.rpc, self.account.address)
+        if proven < said:
+            logger.error("%s says nonce %d, and proves %d", self.rpc.url, said, proven)
+        return proven
 
     def _sign_again(self, intent: Intent) -> Transaction:
         """Sign for a nonce already given; a call that has become impossible only uses it up."""
@@ -334,15 +349,17 @@ class _Sender:
     def _chase(self, intent: Intent, variants: list[Transaction], finalized: int) -> None:
         """No variant is in a block: find out whether the nonce is gone, else make one go in."""
         assert intent.nonce is not None
-        if self.rpc.nonce(self.account.address, "latest") > intent.nonce:
-            if self.rpc.nonce(self.account.address, finalized) > intent.nonce:
-                self._nonce_gone(intent, {variant.hash for variant in variants}, finalized)
-            return
         newest = variants[-1]
-        if not self.rpc.knows(newest.hash):
+        patience = timedelta(seconds=settings.CHAIN_BUMP_SECONDS)
+        waits_long = newest.signed_at < timezone.now() - patience
+        gone = self.rpc.nonce(self.account.address, "latest") > intent.nonce
+        if not self.rpc.knows(newest.hash) and (waits_long or not gone):
+            # Harmless where the nonce is gone; where the node is wrong about it, the only way on.
             self._hand_over(newest)
-        elif newest.signed_at < timezone.now() - timedelta(seconds=settings.CHAIN_BUMP_SECONDS):
+        elif waits_long and not gone:
             self._bump(intent, newest)
+        if gone and self.rpc.nonce(self.account.address, finalized) > intent.nonce:
+            self._nonce_gone(intent, {variant.hash for variant in variants}, finalized)
 
     def _bump(self, intent: Intent, newest: Transaction) -> None:
         logger.warning("%s: waiting too long, sent again with higher fees", intent)

@@ -173,15 +173,15 @@ class Trie:
             self._decoded[digest] = _checked(_decode(encoded))
         return self._decoded[digest]
 
-    def storage_root(self, state_root: bytes, address: str) -> bytes:
-        """The root of an account's storage; the empty trie's where there is no such account."""
+    def account(self, state_root: bytes, address: str) -> tuple[int, bytes]:
+        """An account's nonce and the root of its storage; 0 and the empty trie where none is."""
         encoded = self.get(state_root, bytes.fromhex(address[2:]))
         if not encoded:
-            return EMPTY_TRIE
+            return 0, EMPTY_TRIE
         account = _decode(encoded)
         if not isinstance(account, list) or len(account) != 4 or len(account[2]) != WORD_BYTES:
             raise InvalidProof("the account is malformed")
-        return bytes(account[2])
+        return int.from_bytes(_value(account[0]), "big"), bytes(account[2])
 
     def storage(self, storage_root: bytes, slot: bytes) -> int:
         """The word in a slot (32 bytes); 0 where it is provably empty."""

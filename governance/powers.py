@@ -94,7 +94,7 @@ class Storage:
 
     def __init__(self, block: ProvenHeader, nodes: Sequence[str], token: str) -> None:
         self._trie = Trie(bytes.fromhex(node[2:]) for node in nodes)
-        self._root = self._trie.storage_root(block.state_root, token)
+        _, self._root = self._trie.account(block.state_root, token)
 
     def read(self, slot: bytes) -> int:
         """The word in a slot. Raises InvalidProof."""

@@ -74,6 +74,10 @@ def _less(result: str, dice: random.Random) -> str:
     return hex(max(0, int(result, 16) - dice.randint(1, 3)))
 
 
+def _more(result: str, dice: random.Random) -> str:
+    return hex(int(result, 16) + dice.randint(1, 3))
+
+
 def _another_block(block: str, dice: random.Random) -> str:
     """A later one than was asked for, or an earlier head."""
     if block.startswith("0x"):
@@ -104,7 +108,7 @@ LIES: dict[str, dict[str, Lie]] = {
     "eth_getLogs": LOG_LIES,
     "eth_getTransactionReceipt": {"receipt forgotten": nothing},
     "eth_getTransactionByHash": {"transaction forgotten": nothing},
-    "eth_getTransactionCount": {"nonce of before": _less},
+    "eth_getTransactionCount": {"nonce of before": _less, "nonce to come": _more},
     "eth_chainId": {"another chain": lambda result, dice: "0x5"},
 }
 CONNECTION = ["reset", "reset after", "stall", "cut short", "no JSON", "5xx", "rpc error", "shape"]
@@ -112,12 +116,18 @@ BATCH = ["answer left out", "answers doubled", "answers in another order"]
 
 
 class FaultProxy:
-    """The proxy; `url` is where it listens, `done` counts the faults that were made."""
+    """The proxy; `url` is where it listens, `done` counts the faults that were made.
 
-    def __init__(self, node: str, dice: random.Random, *, rate: float = 0.0) -> None:
+    `always` is a lie that is told whenever its method is asked.
+    """
+
+    def __init__(
+        self, node: str, dice: random.Random, *, rate: float = 0.0, always: str = ""
+    ) -> None:
         self.node = urlsplit(node)
         self.dice = dice
         self.rate = rate
+        self.always = always
         self.done: Counter[str] = Counter()
         proxy = self
 
@@ -139,6 +149,9 @@ class FaultProxy:
     def choose(self, calls: list[dict[str, Any]], *, batch: bool) -> str:
         """The fault of this request; none as a rule. Each that is possible is as likely."""
         methods = {call["method"] for call in calls}
+        if self.always.partition(":")[0] in methods:
+            self.done[self.always] += 1
+            return self.always
         # Few requests are for logs, and nothing else can be lied about so well.
         rate = self.rate * (4 if methods & {"eth_getLogs", "eth_getBlockReceipts"} else 1)
         if self.dice.random() >= rate:

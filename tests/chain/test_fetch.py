@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chain import fetch
+from chain.anvil import forked
 from chain.fetch import ChainMoved, NodeLied, bloom_has
 from chain.finality import FinalityDisputed
 from chain.models import Chain, Log
@@ -231,3 +232,21 @@ def test_a_block_is_final_when_it_is_for_the_second_node_too(emitter, settings) 
     result = sync(emitter.client)
     assert result.finalized == result.head - 2
     assert words() == [1]
+
+
+def test_a_second_node_that_lags_holds_up_what_is_final_and_nothing_else(emitter, settings) -> None:
+    settings.CHAIN_FINALITY_DEPTH = 2
+    emitter.say(1)
+    emitter.finalize()
+    seen = emitter.client.header().number
+    emitter.say(2)
+    emitter.finalize()
+    for lag in (0, 2):
+        with forked(emitter.url, block=seen - lag, timeout_seconds=10) as behind:
+            settings.CHAIN_SECOND_RPC_URL = behind.url
+            result = sync(emitter.client)
+            # What was final for both stays so when one falls back further.
+            assert (result.finalized, result.height) == (seen - 2, seen + 4)
+    assert words() == [1, 2]
+    settings.CHAIN_SECOND_RPC_URL = emitter.url
+    assert sync(emitter.client).finalized == seen + 2

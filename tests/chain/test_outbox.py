@@ -1,15 +1,17 @@
 """An intent is carried out exactly once, whatever dies in between."""
 
+import random
 import threading
 
 import pytest
 from django.db import connection, transaction
 
-from chain import keys, outbox
+from chain import keys, outbox, proofs
 from chain.deployment import deployment
 from chain.models import Intent, Transaction
-from chain.rpc import ChainUnavailable, Rpc, RpcError
+from chain.rpc import ChainError, ChainUnavailable, Rpc, RpcError
 from chain.sync import sync
+from tests.chain.fault_proxy import FaultProxy
 
 pytestmark = pytest.mark.django_db
 
@@ -338,3 +340,57 @@ def test_two_senders_of_one_key_send_nothing_twice(emitter, relayer) -> None:
     assert not errors
     assert said(emitter) == list(range(10))
     assert Transaction.objects.count() == 10
+
+
+NONCE_TOO_HIGH = "eth_getTransactionCount: nonce to come"
+
+
+def test_a_node_that_overstates_our_nonce_leaves_no_gap(emitter, relayer) -> None:
+    emitter.mine()
+    with FaultProxy(emitter.url, random.Random(1), always=NONCE_TOO_HIGH) as proxy:
+        for word in range(2):
+            say(emitter, word)
+            outbox.send("relayer", Rpc(proxy.url))
+    assert proxy.done[NONCE_TOO_HIGH] > 0
+    assert list(Intent.objects.values_list("nonce", flat=True).order_by("nonce")) == [0, 1]
+    work(emitter)
+    assert said(emitter) == [0, 1]
+
+
+def test_a_nonce_that_is_used_without_us_is_taken_by_proof(emitter, relayer) -> None:
+    emitter.rpc("anvil_setNonce", relayer, "0x5")
+    emitter.mine()
+    say(emitter, 1)
+    work(emitter)
+    assert (said(emitter), Intent.objects.get().nonce) == ([1], 5)
+
+
+def test_a_nonce_without_proof_is_not_believed(emitter, relayer, monkeypatch) -> None:
+    emitter.rpc("anvil_setNonce", relayer, "0x5")
+    emitter.mine()
+    say(emitter, 1)
+    monkeypatch.setattr(proofs, "keccak", lambda data: bytes(32))
+    with pytest.raises(ChainError, match=r"hash|prove"):
+        outbox.send("relayer", emitter.client)
+    assert states() == ["pending"]
+
+
+def test_a_call_lost_by_a_node_that_overstates_our_nonce_is_sent_again(
+    emitter, relayer, settings
+) -> None:
+    emitter.mine(4)
+    say(emitter, 1)
+    outbox.send("relayer", emitter.client)
+    emitter.reorg(1)
+    assert said(emitter) == []
+    sync(emitter.client)
+    settings.CHAIN_BUMP_SECONDS = 0
+    with (
+        FaultProxy(emitter.url, random.Random(1), always=NONCE_TOO_HIGH) as proxy,
+        pytest.raises(outbox.NonceUncertain),
+    ):
+        outbox.confirm(Rpc(proxy.url))
+    work(emitter)
+    assert said(emitter) == [1]
+    assert states() == ["done"]
+    assert Transaction.objects.count() == 1

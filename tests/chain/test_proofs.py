@@ -72,7 +72,7 @@ def test_what_is_no_header_is_refused(encoded: bytes) -> None:
 def test_every_word_is_read_back_and_empty_slots_are_proven_empty(proof, values) -> None:
     header, address, nodes = proof
     trie = Trie(nodes)
-    storage = trie.storage_root(header.state_root, address)
+    _, storage = trie.account(header.state_root, address)
     assert {key: trie.storage(storage, slot(key)) for key in values} == values
     absent = [key for key in range(100, 110) if key not in values]
     assert [trie.storage(storage, slot(key)) for key in absent] == [0] * len(absent)
@@ -85,8 +85,8 @@ def test_a_node_that_is_missing_or_altered_proves_nothing_wrong(proof, values) -
         for others in ([], [node[:-1] + bytes([node[-1] ^ 1])], [node + b"\0"]):
             trie = Trie([*nodes[:position], *others, *nodes[position + 1 :]])
             try:
-                storage = trie.storage_root(header.state_root, address)
-                assert storage == Trie(nodes).storage_root(header.state_root, address)
+                _, storage = trie.account(header.state_root, address)
+                assert storage == Trie(nodes).account(header.state_root, address)[1]
             except InvalidProof:
                 refused += 1
                 continue
@@ -104,7 +104,7 @@ def test_an_account_that_is_not_there_has_no_storage(emitter, proof) -> None:
     answer = emitter.rpc("eth_getProof", stranger, [], "latest")
     more = [bytes.fromhex(node[2:]) for node in answer["accountProof"]]
     trie = Trie([*nodes, *more])
-    assert trie.storage_root(header.state_root, stranger) == EMPTY_TRIE
+    assert trie.account(header.state_root, stranger) == (0, EMPTY_TRIE)
     assert trie.storage(EMPTY_TRIE, slot(1)) == 0
 
 
