@@ -232,6 +232,33 @@ contract WithdrawTest is Credits {
         vm.assertEq(credits.withdraw(4 ether, root, proof), 6 ether);
     }
 
+    /// @dev What was taken back before is not there any more.
+    function test_RevertWhen_TheLamWasTakenBackByOthers() external {
+        _ready(4 ether, 1 ether);
+        _withdraw(ann);
+        _request(bob);
+        vm.warp(block.timestamp + SETTLEMENT_SECONDS);
+        bytes32 root = _settle(2, 4 ether, 1 ether);
+        vm.warp(block.timestamp + WITHDRAWAL_SECONDS);
+        bytes32[] memory proof = Tree.proof(entries, 1);
+        _submitSettlement(_settlement(3, keccak256("more"), 9 ether));
+        vm.expectRevert(abi.encodeWithSelector(I.Underfunded.selector, 4 ether, 0));
+        vm.prank(bob);
+        credits.withdraw(1 ether, root, proof);
+    }
+
+    /// @dev Its total counts more as spent than its leaves do.
+    function test_RevertWhen_TheSettlementInForceNeedsTheLam() external {
+        _request(ann);
+        vm.warp(START + SETTLEMENT_SECONDS);
+        _submitSettlement(_settlement(1, _spent(4 ether, 1 ether), 12 ether));
+        vm.warp(block.timestamp + VETO_SECONDS);
+        credits.activate();
+        vm.warp(START + WITHDRAWAL_SECONDS);
+        vm.expectRevert(abi.encodeWithSelector(I.Underfunded.selector, 6 ether, 3 ether));
+        _withdraw(ann);
+    }
+
     /// @dev All that is free may go: the settlement under veto counts what Bob spent and no more.
     function test_ASettlementUnderVetoThatLeavesEnoughIsNoObstacle() external {
         bytes32 root = _ready(4 ether, 1 ether);

@@ -100,9 +100,27 @@ contract LAMGovernorTest is Deployed {
         vm.assertEq(governor.proposalDeadline(id), deadline);
     }
 
+    function test_ALateVoteThatLeavesItFailingOpensNothing() external {
+        _vote(alice, id, 1);
+        _vote(bob, id, 0);
+        vm.warp(deadline - 1);
+        _vote(carol, id, 0);
+        vm.assertEq(governor.objectionStart(id), 0);
+        vm.assertEq(governor.proposalDeadline(id), deadline);
+    }
+
+    function test_ALateMajorityBelowTheQuorumOpensNothing() external {
+        address late = address(0x1A7E);
+        id = _withLateVoter(late, 1 ether);
+        vm.warp(deadline - 1);
+        _vote(late, id, 1);
+        vm.assertEq(governor.objectionStart(id), 0);
+        vm.assertEq(governor.proposalDeadline(id), deadline);
+    }
+
     function test_UntilTheVoteWouldHaveEndedAllVotesCount() external {
         address late = address(0x1A7E);
-        id = _withLateVoter(late);
+        id = _withLateVoter(late, 90_000 ether);
         _turn(deadline - 1);
         vm.warp(deadline);
         _vote(late, id, 1);
@@ -112,7 +130,7 @@ contract LAMGovernorTest is Deployed {
 
     function test_OnlyVotesWhollyAgainstCountInTheObjectionPeriod() external {
         address late = address(0x1A7E);
-        id = _withLateVoter(late);
+        id = _withLateVoter(late, 90_000 ether);
         _turn(deadline - 1);
         vm.warp(deadline + 1);
         bytes memory error = abi.encodeWithSelector(LAMGovernor.ObjectionsOnly.selector, id);
@@ -138,8 +156,8 @@ contract LAMGovernorTest is Deployed {
     }
 
     /// @dev A new proposal in whose vote `late` has power too.
-    function _withLateVoter(address late) private returns (uint256 fresh) {
-        _empower(late, 90_000 ether);
+    function _withLateVoter(address late, uint256 power) private returns (uint256 fresh) {
+        _empower(late, power);
         vm.prank(guardian);
         (address[] memory t, uint256[] memory v, bytes[] memory c) = _action(address(registry), data);
         governor.cancel(t, v, c, keccak256("# Title"));
@@ -151,7 +169,7 @@ contract LAMGovernorTest is Deployed {
 
     function test_VotesAgainstCanStillDefeatTheProposalAndNothingRevivesIt() external {
         address late = address(0x1A7E);
-        id = _withLateVoter(late);
+        id = _withLateVoter(late, 90_000 ether);
         _turn(deadline - 1);
         vm.warp(deadline + OBJECTIONS);
         _vote(late, id, 0);
@@ -221,6 +239,15 @@ contract LAMGovernorTest is Deployed {
         vm.warp(block.timestamp + TIMELOCK_DELAY);
         vm.expectRevert();
         _execute(address(registry), data);
+    }
+
+    function test_ItsProposerCancelsBeforeTheVote() external {
+        (address[] memory t, uint256[] memory v, bytes[] memory c) = _action(address(registry), data);
+        vm.startPrank(alice);
+        uint256 fresh = governor.propose(t, v, c, "# Withdrawn");
+        governor.cancel(t, v, c, keccak256("# Withdrawn"));
+        vm.stopPrank();
+        vm.assertTrue(_state(fresh) == IGovernor.ProposalState.Canceled);
     }
 
     function test_RevertWhen_TheGuardiansTermIsOverOrAStrangerCancels() external {

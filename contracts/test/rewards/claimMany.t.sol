@@ -54,6 +54,15 @@ contract ClaimManyTest is Deployed {
         }
     }
 
+    function test_RevertWhen_TheProofIsLongerThanThePath() external {
+        (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(entries, 0, 2);
+        bytes32[] memory longer = new bytes32[](proof.length + 1);
+        for (uint256 i = 0; i < proof.length; ++i) {
+            longer[i] = proof[i];
+        }
+        _refuse(run, position, longer);
+    }
+
     function test_RevertWhen_TheLeavesAreNotNeighbours() external {
         (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(entries, 0, 2);
         run[1] = entries[2];
@@ -78,7 +87,9 @@ contract ClaimManyTest is Deployed {
         _claim(1);
         uint256 rest = entries[0].cumulative + entries[2].cumulative + entries[3].cumulative;
         vm.assertEq(_send(0, 4), rest);
+        vm.recordLogs();
         vm.assertEq(_send(0, 4), 0);
+        vm.assertEq(vm.getRecordedLogs().length, 0);
         for (uint256 i = 0; i < 4; ++i) {
             vm.assertEq(token.balanceOf(entries[i].account), entries[i].cumulative);
         }

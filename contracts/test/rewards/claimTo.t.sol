@@ -65,6 +65,21 @@ contract ClaimToTest is Signing {
         _send(0, m, signature, abi.encodeWithSelector(I.InvalidSignature.selector, m.account));
     }
 
+    function testFuzz_RevertWhen_TheSumThatWasSignedIsNotTheLeafs(uint128 cumulative) external {
+        vm.assume(cumulative != entries[0].cumulative);
+        ClaimMessage memory m = _message(0);
+        m.cumulative = cumulative;
+        _send(0, m, _signClaim(_key(0), m), abi.encodeWithSelector(I.InvalidProof.selector));
+        vm.assertEq(token.balanceOf(RECIPIENT), 0);
+    }
+
+    function test_RevertWhen_TheExpectedRootIsNotTheActiveOne() external {
+        bytes32 root = Tree.root(entries);
+        entries[0].cumulative += 1;
+        ClaimMessage memory m = _message(0);
+        _send(0, m, _signClaim(_key(0), m), abi.encodeWithSelector(I.RootMismatch.selector, root));
+    }
+
     function test_RevertWhen_TheSignatureIsCut() external {
         ClaimMessage memory m = _message(0);
         _send(0, m, hex"1234", abi.encodeWithSelector(I.InvalidSignature.selector, m.account));

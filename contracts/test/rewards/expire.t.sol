@@ -91,6 +91,18 @@ contract ExpireTest is Deployed {
         }
     }
 
+    function test_ItTellsOfASingleWei() external {
+        address dust = address(0xD057);
+        entries.push(Entry(dust, 1));
+        _publishEntries(3);
+        vm.warp(block.timestamp + EXPIRY_SECONDS);
+        _authorise(3);
+        (Entry[] memory run, uint256 position, bytes32[] memory proof) = Tree.range(entries, 4, 1);
+        vm.expectEmit(true, true, true, true, address(distributor));
+        emit I.Expired(dust, address(timelock), 1, 1);
+        vm.assertEq(distributor.expireMany(run, position, proof), 1);
+    }
+
     function test_ItLeavesWhatWasEarnedLater() external {
         vm.warp(activatedAt + EXPIRY_SECONDS);
         vm.expectEmit(true, true, true, true, address(distributor));

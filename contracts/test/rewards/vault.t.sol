@@ -73,6 +73,14 @@ contract VaultTest is Deployed {
         vm.stopPrank();
     }
 
+    function test_WhatIsSetAsideAddsUp() external {
+        vm.startPrank(address(distributor));
+        vault.escrow(1 ether);
+        vault.escrow(2 ether);
+        vm.stopPrank();
+        vm.assertEq(vault.escrowed(), 3 ether);
+    }
+
     function testFuzz_ItSkimsDonationsAndLeavesWhatWasFunded(uint64 donation) external {
         vm.startPrank(stranger);
         vault.fund(Source.Bounties, 3 ether);

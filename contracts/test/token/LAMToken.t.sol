@@ -42,6 +42,14 @@ contract LAMTokenTest is Deployed {
         vm.assertTrue(token.emissionMinted(1));
     }
 
+    function test_EmissionsAddUp() external {
+        token.mintEmission(1);
+        vm.warp(token.startOf(2));
+        token.mintEmission(2);
+        vm.assertEq(token.totalEmission(), token.emission(1) + token.emission(2));
+        vm.assertEq(token.totalMinted(), token.totalEmission());
+    }
+
     function testFuzz_ItHalvesEvery104Epochs(uint16 epoch) external view {
         vm.assume(epoch > 0);
         vm.assertEq(token.emission(uint64(epoch) + 104), token.emission(epoch) / 2);
