@@ -236,7 +236,7 @@ def main() -> None:
     parser.add_argument("--logs", type=int, default=40_000)
     parser.add_argument("--projected", type=int, default=20_000)
     parser.add_argument("--adoptions", type=int, default=20)
-    parser.add_argument("--voters", type=int, default=2_000)
+    parser.add_argument("--voters", type=int, nargs="+", default=[500, 2_000])
     parser.add_argument("--ballots", type=int, default=100_000)
     parser.add_argument("--powers", type=int, default=1_000_000)
     given = parser.parse_args()
@@ -261,7 +261,8 @@ def measure(given: argparse.Namespace, folder: Path) -> None:
     _forget()
     with deployed(folder / "deployed") as rpc:
         figures += adoption(rpc, given.adoptions)
-        figures += proofs(rpc, given.voters)
+        for voters in given.voters:
+            figures += proofs(rpc, voters)
     figures += [ballots(given.ballots), powers(given.powers)]
     report.write(
         "governance",

@@ -27,6 +27,8 @@ from chain.rpc import ChainUnavailable, Rpc
 DELEGATEE_SLOT, CHECKPOINTS_SLOT = 8, 9
 KEY_BITS = 48
 KEY_MASK = 2**KEY_BITS - 1
+# A node walks a trie anew for each call, and geth takes 1,024 slots in one.
+PROOF_SLOTS_MAX = 1000
 
 ReadSlot = Callable[[bytes], int]
 
@@ -150,15 +152,15 @@ def _words(rpc: Rpc, token: str, slots: Sequence[bytes], block_number: int) -> l
 
 def _nodes(rpc: Rpc, token: str, found: dict[str, int | None], block_number: int) -> list[str]:
     """Every trie node between the state's root and the slots that `power_in` reads."""
-    block = hex(block_number)
-    calls = [
-        ("eth_getProof", (token, _slots(voter, checkpoint), block))
-        for voter, checkpoint in found.items()
-    ] or [("eth_getProof", (token, [], block))]
-    answers = rpc.batch(calls)
-    proofs = [answer["accountProof"] for answer in answers]
-    proofs += [each["proof"] for answer in answers for each in answer["storageProof"]]
-    return unique_nodes(proofs)
+    slots = [slot for voter, checkpoint in found.items() for slot in _slots(voter, checkpoint)]
+    nodes: set[str] = set()
+    # The account's proof is wanted without any voter, too.
+    for start in range(0, len(slots) or 1, PROOF_SLOTS_MAX):
+        some = slots[start : start + PROOF_SLOTS_MAX]
+        answer = rpc.call("eth_getProof", token, some, hex(block_number))
+        parts = [answer["accountProof"], *(each["proof"] for each in answer["storageProof"])]
+        nodes.update(unique_nodes(parts))
+    return sorted(nodes)
 
 
 def _slots(voter: str, checkpoint: int | None) -> list[str]:

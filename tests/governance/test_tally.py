@@ -11,7 +11,7 @@ from eth_account import Account
 
 from chain.rpc import ChainUnavailable
 from config.environment import BASE_DIR
-from governance import poll_bundle, tally
+from governance import poll_bundle, powers, tally
 from governance.counting import Method
 from governance.poll_models import Poll
 from governance.powers import capture
@@ -150,7 +150,7 @@ def test_the_archive_holds_the_same_bytes_and_unpacks_to_a_bundle(bundle, tmp_pa
     assert poll_bundle.archive(bundle).read_bytes() == first
 
 
-def test_proofs_hold_for_every_history_of_checkpoints(assembly) -> None:
+def test_proofs_hold_for_every_history_of_checkpoints(assembly, monkeypatch) -> None:
     """Who never had votes, who had them later, once, often, and gave them all away."""
     first, second, third = assembly.holders
     stranger = Account.create().address
@@ -175,6 +175,16 @@ def test_proofs_hold_for_every_history_of_checkpoints(assembly) -> None:
         for power in found.powers:
             past = assembly.read("LAMToken", "getPastVotes", power.voter, at)
             assert power.power_wei == past
+    # However the slots are asked for, the proofs are the same.
+    monkeypatch.setattr(powers, "PROOF_SLOTS_MAX", 3)
+    in_parts = capture(
+        assembly.rpc,
+        token=assembly.chain.address("LAMToken"),
+        voters=voters,
+        at=at,
+        block_number=number,
+    )
+    assert in_parts == found
     with pytest.raises(ChainUnavailable, match="not after"):
         capture(
             assembly.rpc,
