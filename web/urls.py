@@ -1,6 +1,9 @@
 """Routes of the pages."""
 
 from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import last_modified
+from django.views.i18n import JavaScriptCatalog
 
 import governance.urls  # noqa: F401  registers the converter uint256
 from governance.feed import ProposalFeed
@@ -20,8 +23,12 @@ from web.views import (
 )
 
 app_name = "web"
+_started_at = timezone.now()
+# The texts of the scripts in the reader's language; they change with the process alone.
+words = last_modified(lambda request: _started_at)(JavaScriptCatalog.as_view())
 urlpatterns = [
     path("", people.home, name="home"),
+    path("words.js", words, name="words"),
     path("sign-in", people.sign_in, name="sign-in"),
     path("consent", people.consents, name="consent"),
     path("invites", people.invitations, name="invites"),

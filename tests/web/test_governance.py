@@ -1,6 +1,8 @@
 """What holders do around a vote, in a real Chromium: draft, discuss, try out, split, hand over."""
 
 import re
+import struct
+from pathlib import Path
 
 from django.core import mail
 
@@ -198,6 +200,38 @@ def test_the_countdowns_of_the_handover_run(new_person, service):
     days = int(left.inner_text().split()[0])
     ada.page.clock.fast_forward(24 * 3600 * 1000)
     assert left.inner_text().startswith(f"{days - 1} days")
+
+
+def catalogue(path: Path, texts: dict[str, str]) -> None:
+    """Writes translations as gettext's compiled form (.mo)."""
+    header = "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=1; plural=0;\n"
+    pairs = sorted((a.encode(), b.encode()) for a, b in {"": header, **texts}.items())
+    at = 28 + 16 * len(pairs)
+    index, body = [], b""
+    for column in zip(*pairs, strict=True):
+        for text in column:
+            index += [len(text), at + len(body)]
+            body += text + b"\0"
+    head = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(head + struct.pack(f"<{len(index)}I", *index) + body)
+
+
+def test_what_scripts_say_is_in_the_language_of_the_pages(new_person, settings, tmp_path):
+    texts = {
+        "%(count)s day\0%(count)s days": "%(count)s hari",
+        "%(count)s hour\0%(count)s hours": "%(count)s jam",
+        "The server answered %(status)s.": "Server menjawab %(status)s.",
+    }
+    catalogue(tmp_path / "id" / "LC_MESSAGES" / "djangojs.mo", texts)
+    settings.LOCALE_PATHS, settings.LANGUAGE_CODE = [tmp_path], "id"
+    ada = new_person()
+    ada.page.clock.install()
+    ada.open("/handover")
+    ada.page.clock.fast_forward(1000)
+    left = ada.page.locator("li", has_text="Guarding").locator("time").first
+    assert re.fullmatch(r"36\d hari \d+ jam", left.inner_text())
+    assert ada.page.evaluate("gettext('over')") == "over"
 
 
 def test_anyone_advances_the_handover_when_it_is_due(new_person, service):

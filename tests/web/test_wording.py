@@ -10,6 +10,7 @@ from django.template.base import Lexer, TokenType
 from config.environment import BASE_DIR
 
 TEMPLATES = sorted((BASE_DIR / "web" / "templates" / "web").glob("*.html"))
+SCRIPTS = sorted((BASE_DIR / "web" / "scripts").glob("*.ts"))
 READ_ALOUD = {"aria-label", "title", "alt", "placeholder", "data-confirm"}
 WORD = re.compile(r"[A-Za-z]{2,}")
 
@@ -60,6 +61,17 @@ def _is_unit(text: str) -> bool:
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_every_text_of_a_page_is_translatable(path: Path):
     assert untranslated(path.read_text()) == []
+
+
+def test_every_text_of_a_script_is_translatable():
+    sinks = r"\bsay\(|UserError\(|textContent = |append\(|transact\(run, |\breturn "
+    said = re.compile(rf"(?:{sinks})(?:[\"`][A-Z]|`\$\{{[^}}]+\}}:? [a-z])")
+    found = [
+        (path.name, match[0])
+        for path in SCRIPTS
+        for match in said.finditer(re.sub(r"\(\s+", "(", path.read_text()))
+    ]
+    assert found == []
 
 
 def test_text_outside_a_translation_tag_is_found():

@@ -1,6 +1,7 @@
 // A person's own things: consents, work taken back, automations published and used.
 import { api } from "./api";
 import { attribute, value, type Run } from "./forms";
+import { _ } from "./words";
 
 /** Agree to the text on the page, in the version that was shown. */
 export async function giveConsent({ form }: Run): Promise<void> {
@@ -25,7 +26,7 @@ export async function createInvite(): Promise<void> {
 export async function joinWaitlist(run: Run): Promise<void> {
   await api("POST", "waitlist", { email: value(run, "email") });
   run.form.reset();
-  run.say("You are on the list. We write to you once, when there is room.");
+  run.say(_("You are on the list. We write to you once, when there is room."));
 }
 
 /** Let a device send work; only the device that asked can use the code at the next address. */
@@ -46,14 +47,14 @@ export async function revokeDevice({ form }: Run): Promise<void> {
 
 /** Take a workflow back: its key is destroyed, its content is gone for good. */
 export async function withdrawWorkflow({ form, say }: Run): Promise<void> {
-  say("Deleting…");
+  say(_("Deleting…"));
   await api("DELETE", `workflows/${attribute(form, "workflow")}`);
   location.reload();
 }
 
 /** Publish one's verified workflow as an automation. */
 export async function publishAutomation(run: Run): Promise<void> {
-  run.say("Publishing…");
+  run.say(_("Publishing…"));
   const body = { workflow: value(run, "workflow"), title: value(run, "title") };
   const { id } = await api<{ id: string | number }>("POST", "automations", body);
   location.assign(`/automations/${id}`);
@@ -63,7 +64,7 @@ export async function publishAutomation(run: Run): Promise<void> {
 export async function useAutomation(run: Run): Promise<void> {
   const { form } = run;
   form.dataset.use ??= crypto.randomUUID();
-  run.say("Recording the run…");
+  run.say(_("Recording the run…"));
   await api("POST", `automations/${attribute(form, "automation")}/uses`, {
     id: form.dataset.use,
     actions: Number(value(run, "actions")),

@@ -1,4 +1,5 @@
 // Calls of /api/v1/ with the session and its CSRF token; errors are RFC 9457 problem details.
+import { _ } from "./words";
 
 export interface FieldError {
   pointer: string;
@@ -19,7 +20,7 @@ export class Problem extends Error {
     readonly status: number,
     document: ProblemDocument,
   ) {
-    super(document.detail ?? document.title ?? `The server answered ${status}.`);
+    super(document.detail ?? document.title ?? _("The server answered %(status)s.", { status }));
     this.errors = document.errors ?? [];
   }
 }

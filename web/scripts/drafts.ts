@@ -5,6 +5,7 @@ import { api } from "./api";
 import { attribute, value, type Run } from "./forms";
 import { pageData, site, UserError } from "./site";
 import { transact } from "./transactions";
+import { _ } from "./words";
 
 interface Draft {
   targets: Hex[];
@@ -25,7 +26,7 @@ const TEXT = new Set(["title", "body", "shared", "csrfmiddlewaretoken"]);
 
 /** An amount with up to 18 decimals in wei. Throws UserError. */
 export function weiOf(text: string): bigint {
-  if (!/^\d+(\.\d{1,18})?$/.test(text)) throw new UserError(`${text} is not an amount.`);
+  if (!/^\d+(\.\d{1,18})?$/.test(text)) throw new UserError(_("%(text)s is not an amount.", { text }));
   return parseEther(text);
 }
 
@@ -68,7 +69,7 @@ export async function deleteDraft({ form }: Run): Promise<void> {
 /** Propose the page's draft from the wallet. */
 export async function proposeDraft(run: Run): Promise<void> {
   const draft = pageData<Draft>("draft");
-  await transact(run, "Proposal", {
+  await transact(run, _("Proposal"), {
     contract: "LAMGovernor",
     abi: governorAbi as Abi,
     functionName: "propose",

@@ -3,6 +3,7 @@ import { BaseError, ContractFunctionRevertedError } from "viem";
 import { Problem, type FieldError } from "./api";
 import { UserError } from "./site";
 import { isRefusal } from "./wallet";
+import { _ } from "./words";
 
 /** What an action gets: its form, what was filled in, and a way to say how far it is. */
 export interface Run {
@@ -112,15 +113,16 @@ function atField(form: HTMLFormElement, { pointer, detail }: FieldError): boolea
 
 /** What went wrong, in words for a person. */
 export function explain(error: unknown): string {
-  if (isRefusal(error)) return "You refused in the wallet; nothing was sent.";
+  if (isRefusal(error)) return _("You refused in the wallet; nothing was sent.");
   if (error instanceof UserError || error instanceof Problem) return error.message;
   if (error instanceof BaseError) {
     const revert = error.walk((cause) => cause instanceof ContractFunctionRevertedError);
     if (revert instanceof ContractFunctionRevertedError) {
-      return `The contract refuses this: ${revert.data?.errorName ?? revert.shortMessage}.`;
+      const reason = revert.data?.errorName ?? revert.shortMessage;
+      return _("The contract refuses this: %(reason)s.", { reason });
     }
     return error.shortMessage;
   }
   console.error(error);
-  return error instanceof TypeError ? "The server could not be reached." : String(error);
+  return error instanceof TypeError ? _("The server could not be reached.") : String(error);
 }

@@ -6,14 +6,9 @@ import { attribute, value, type Run } from "./forms";
 import { signTypedData, type TypedData } from "./signing";
 import { site } from "./site";
 import { transact } from "./transactions";
+import { _, duration } from "./words";
 
 const SECOND = 1000;
-const UNITS: [number, string][] = [
-  [86_400, "day"],
-  [3_600, "hour"],
-  [60, "minute"],
-  [1, "second"],
-];
 
 function profileOf(run: Run): { name: string; statement: string } {
   return { name: value(run, "name"), statement: value(run, "statement") };
@@ -41,7 +36,7 @@ export async function delegateRelayed(run: Run): Promise<void> {
   const delegation = { delegator: site.address, delegatee: value(run, "delegatee") };
   const asked = await api<{ typed_data: TypedData }>("POST", "delegations/typed-data", delegation);
   const signature = await signTypedData(run, asked.typed_data);
-  run.say("Handing your signature to the relayer…");
+  run.say(_("Handing your signature to the relayer…"));
   const { nonce, expiry } = asked.typed_data.message;
   await api("POST", "delegations/relay", { ...delegation, nonce, expiry, signature });
   location.reload();
@@ -49,7 +44,7 @@ export async function delegateRelayed(run: Run): Promise<void> {
 
 /** Have the contract record that a founders' term is over; anyone may. */
 export async function advanceHandover(run: Run): Promise<void> {
-  await transact(run, "Advance", {
+  await transact(run, _("Advance"), {
     contract: "Handover",
     abi: handoverAbi as Abi,
     functionName: "advance",
@@ -58,11 +53,11 @@ export async function advanceHandover(run: Run): Promise<void> {
   location.reload();
 }
 
-/** Ask for a run on a fork of the latest block, and wait for its end. */
+/** Ask for a run on a copy of the chain at its latest block, and wait for its end. */
 export async function runSimulation(run: Run): Promise<void> {
   const path = `proposals/${attribute(run.form, "proposal")}/simulation`;
   let found = await api<{ progress: string; block_number: number }>("POST", path);
-  run.say(`Running it on a copy of the chain at block ${found.block_number}…`);
+  run.say(_("Running it on a copy of the chain at block %(block)s…", { block: found.block_number }));
   while (found.progress === "waiting") {
     await new Promise((resolve) => setTimeout(resolve, SECOND));
     found = await api("GET", path);
@@ -92,18 +87,7 @@ export function startCountdowns(): void {
     const passed = Math.floor((Date.now() - began) / SECOND);
     for (const clock of clocks) {
       const left = Number(clock.dataset.until) - Number(clock.dataset.now) - passed;
-      clock.textContent = left > 0 ? words(left) : "over";
+      clock.textContent = left > 0 ? duration(left) : _("over");
     }
   }, SECOND);
-}
-
-function words(seconds: number): string {
-  const parts: string[] = [];
-  let rest = seconds;
-  for (const [size, name] of UNITS) {
-    const count = Math.floor(rest / size);
-    rest %= size;
-    if (count > 0) parts.push(`${count} ${name}${count === 1 ? "" : "s"}`);
-  }
-  return parts.slice(0, 2).join(" ");
 }

@@ -1,6 +1,7 @@
 // What was sent and is not yet in the service's database: shown until the service has seen it.
 import type { Hash } from "viem";
 import { site } from "./site";
+import { _ } from "./words";
 
 interface Sent {
   what: string;
@@ -47,7 +48,8 @@ function describe(sent: Sent): HTMLElement {
   const code = document.createElement("code");
   code.textContent = `${sent.hash.slice(0, 10)}…${sent.hash.slice(-6)}`;
   code.title = sent.hash;
-  line.append(`${sent.what}: in block ${sent.block}, waiting until it is final. `, code);
+  const { what, block } = sent;
+  line.append(_("%(what)s: in block %(block)s, waiting until it is final.", { what, block }), " ", code);
   return line;
 }
 

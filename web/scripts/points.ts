@@ -7,6 +7,7 @@ import { attribute, value, type Run } from "./forms";
 import { site, UserError } from "./site";
 import { signTypedData, type TypedData } from "./signing";
 import { transact } from "./transactions";
+import { _ } from "./words";
 
 interface Proof {
   cumulative_wei: string;
@@ -16,9 +17,9 @@ interface Proof {
 
 /** Send `claimOwn` from the wallet of the account itself. */
 export async function claimOwn(run: Run): Promise<void> {
-  run.say("Fetching your proof…");
+  run.say(_("Fetching your proof…"));
   const proof = await api<Proof>("GET", `epochs/${attribute(run.form, "epoch")}/proof`);
-  await transact(run, "Claim", {
+  await transact(run, _("Claim"), {
     contract: "RewardsDistributor",
     abi: distributorAbi as Abi,
     functionName: "claimOwn",
@@ -31,7 +32,7 @@ export async function claimRelayed(run: Run): Promise<void> {
   const asked = { account: site.address, recipient: site.address };
   const typedData = await api<TypedData>("POST", "claims/typed-data", asked);
   const signature = await signTypedData(run, typedData);
-  run.say("Handing your signature to the relayer…");
+  run.say(_("Handing your signature to the relayer…"));
   await api("POST", "claims/relay", { ...typedData.message, signature });
   location.reload();
 }
@@ -39,8 +40,8 @@ export async function claimRelayed(run: Run): Promise<void> {
 /** Delegate the votes of one's LAM to an address; oneself when the field is left empty. */
 export async function delegate(run: Run): Promise<void> {
   const typed = value(run, "delegatee") || site.address;
-  if (!isAddress(typed, { strict: false })) throw new UserError(`${typed} is not an address.`);
-  await transact(run, "Delegation", {
+  if (!isAddress(typed, { strict: false })) throw new UserError(_("%(text)s is not an address.", { text: typed }));
+  await transact(run, _("Delegation"), {
     contract: "LAMToken",
     abi: tokenAbi as Abi,
     functionName: "delegate",

@@ -1,5 +1,6 @@
 // The reward policy as a form: one field per number, or the whole document as JSON.
 import { UserError } from "./site";
+import { _ } from "./words";
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
@@ -8,7 +9,8 @@ export function policyOf(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
-    throw new UserError(`The policy is not JSON: ${(error as Error).message}`);
+    const reason = (error as Error).message;
+    throw new UserError(_("The policy is not JSON: %(reason)s", { reason }));
   }
 }
 

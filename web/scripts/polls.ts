@@ -5,6 +5,7 @@ import { signTypedData, type TypedData } from "./signing";
 import { UserError } from "./site";
 import { watchTables } from "./tables";
 import { connectAnyone } from "./wallet";
+import { _ } from "./words";
 
 const REFRESH_MILLISECONDS = 5000;
 
@@ -25,18 +26,18 @@ export function choiceOf(method: string, fields: string[]): number[] {
   const numbers = fields.map(Number);
   if (method === "ranked") return ranking(numbers);
   if (method === "weighted" && numbers.every((each) => each === 0)) {
-    throw new UserError("Give at least one option more than 0.");
+    throw new UserError(_("Give at least one option more than 0."));
   }
-  if (numbers.length === 0) throw new UserError("Choose at least one option.");
+  if (numbers.length === 0) throw new UserError(_("Choose at least one option."));
   return numbers;
 }
 
 /** Options in the order of their places; 0 is left out. */
 function ranking(places: number[]): number[] {
   const named = places.map((place, option) => ({ place, option })).filter(({ place }) => place > 0);
-  if (named.length === 0) throw new UserError("Put at least one option in first place.");
+  if (named.length === 0) throw new UserError(_("Put at least one option in first place."));
   if (new Set(named.map(({ place }) => place)).size < named.length) {
-    throw new UserError("Two options have the same place.");
+    throw new UserError(_("Two options have the same place."));
   }
   return named.sort((a, b) => a.place - b.place).map(({ option }) => option);
 }
@@ -53,11 +54,11 @@ export async function voteInPoll(run: Run): Promise<void> {
     { voter, choice },
   );
   const signature = await signTypedData(run, asked.typed_data, wallet);
-  run.say("Handing in your vote…");
+  run.say(_("Handing in your vote…"));
   await api("POST", `${path}/ballots`, { voter, choice, issued_at: asked.issued_at, signature });
   await refresh();
   enable(run.form);
-  run.say("Your vote is in.");
+  run.say(_("Your vote is in."));
 }
 
 /** Show the standings as the server has them now, or the whole page anew when the poll is over. */

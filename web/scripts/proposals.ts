@@ -8,6 +8,7 @@ import { policyOf } from "./policy";
 import { signTypedData, type TypedData } from "./signing";
 import { pageData, site, UserError } from "./site";
 import { transact } from "./transactions";
+import { _ } from "./words";
 
 interface ProposalCall {
   targets: Hex[];
@@ -50,7 +51,7 @@ function packed({ against_wei, for_wei, abstain_wei }: Split): Hex {
 
 function supportOf(run: Run): number {
   const chosen = value(run, "support");
-  if (!chosen) throw new UserError("Choose for, against or abstain, or split your votes.");
+  if (!chosen) throw new UserError(_("Choose for, against or abstain, or split your votes."));
   return Number(chosen);
 }
 
@@ -65,7 +66,7 @@ export async function vote(run: Run): Promise<void> {
       ? ["castVoteWithReason", [proposal, supportOf(run), reason]]
       : ["castVote", [proposal, supportOf(run)]];
   const [functionName, args] = call as [string, unknown[]];
-  await transact(run, "Vote", { ...governor, functionName, args });
+  await transact(run, _("Vote"), { ...governor, functionName, args });
 }
 
 /** Sign a vote; the relayer sends it and pays the gas. */
@@ -79,7 +80,7 @@ export async function voteRelayed(run: Run): Promise<void> {
   };
   const asked = await api<{ typed_data: TypedData }>("POST", "votes/typed-data", ballot);
   const signature = await signTypedData(run, asked.typed_data);
-  run.say("Handing your signature to the relayer…");
+  run.say(_("Handing your signature to the relayer…"));
   await api("POST", "votes/relay", { ...ballot, signature });
   location.reload();
 }
@@ -88,7 +89,7 @@ export async function voteRelayed(run: Run): Promise<void> {
 export async function advance(run: Run): Promise<void> {
   const proposal = pageData<Proposal>("proposal");
   const functionName = attribute(run.form, "step");
-  await transact(run, functionName === "queue" ? "Queue" : "Execute", {
+  await transact(run, functionName === "queue" ? _("Queue") : _("Execute"), {
     ...governor,
     functionName,
     args: [...callArguments(proposal), proposal.description_hash],
@@ -97,7 +98,7 @@ export async function advance(run: Run): Promise<void> {
 
 /** Make the form's policy known to the service, then propose its adoption from the wallet. */
 export async function proposePolicy(run: Run): Promise<void> {
-  run.say("Registering the policy document…");
+  run.say(_("Registering the policy document…"));
   const { hash } = await api<{ hash: Hex }>("POST", "policies", {
     kind: "reward_policy",
     document: policyOf(value(run, "document")),
@@ -110,7 +111,7 @@ export async function proposePolicy(run: Run): Promise<void> {
     title: value(run, "title"),
     body: value(run, "body"),
   });
-  await transact(run, "Proposal", {
+  await transact(run, _("Proposal"), {
     ...governor,
     functionName: "propose",
     args: [...callArguments(call), call.description],

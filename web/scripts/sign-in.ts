@@ -4,6 +4,7 @@ import { createSiweMessage } from "viem/siwe";
 import { api } from "./api";
 import { attribute, value, type Run } from "./forms";
 import { connect, useSiteChain } from "./wallet";
+import { _ } from "./words";
 
 interface Nonce {
   nonce: string;
@@ -31,12 +32,12 @@ export function signInMessage(nonce: Nonce, address: Address): string {
 
 /** Sign in and go on to the page that was asked for. */
 export async function signIn(run: Run): Promise<void> {
-  run.say("Waiting for your wallet…");
+  run.say(_("Waiting for your wallet…"));
   const wallet = await connect();
   await useSiteChain(wallet);
   const message = signInMessage(await api<Nonce>("POST", "auth/nonce"), wallet.account.address);
   const signature = await wallet.signMessage({ message });
-  run.say("Signing in…");
+  run.say(_("Signing in…"));
   const invite = value(run, "invite");
   await api("POST", "auth/verify", { message, signature, session: true, ...(invite && { invite }) });
   location.assign(attribute(run.form, "next"));

@@ -2,6 +2,7 @@
 import type { Hex, TypedDataDomain } from "viem";
 import type { Run } from "./forms";
 import { connectOwn, useSiteChain, type Wallet } from "./wallet";
+import { _ } from "./words";
 
 export interface TypedData {
   domain: TypedDataDomain;
@@ -16,7 +17,7 @@ export async function signTypedData(
   typedData: TypedData,
   from?: Wallet,
 ): Promise<Hex> {
-  say("Waiting for your wallet…");
+  say(_("Waiting for your wallet…"));
   const wallet = from ?? (await connectOwn());
   await useSiteChain(wallet);
   return wallet.signTypedData(typedData);

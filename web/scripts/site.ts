@@ -1,5 +1,6 @@
 // What the server tells the scripts about itself, in <script type="application/json" id="site">.
 import type { Address } from "viem";
+import { _ } from "./words";
 
 export interface Site {
   chain_id: number | null;
@@ -25,7 +26,7 @@ export const site = pageData<Site>("site");
 /** A contract's address. Throws while nothing is deployed. */
 export function contractAddress(name: ContractName): Address {
   const address = site.contracts[name];
-  if (!address) throw new UserError("The contracts are not deployed on this site's chain yet.");
+  if (!address) throw new UserError(_("The contracts are not deployed on this site's chain yet."));
   return address;
 }
 

@@ -13,6 +13,7 @@ import {
   type EIP1193Provider,
 } from "viem";
 import { site, UserError } from "./site";
+import { _ } from "./words";
 
 interface Announcement {
   info: { uuid: string; name: string; icon: string; rdns: string };
@@ -41,7 +42,9 @@ async function choose(): Promise<Announcement> {
   const known = wallets.find((wallet) => wallet.info.rdns === last) ?? wallets[0];
   if (!known) {
     throw new UserError(
-      "No wallet was found in this browser. Install one that supports EIP-6963 and load the page again.",
+      _(
+        "No wallet was found in this browser. Install one that supports EIP-6963 and load the page again.",
+      ),
     );
   }
   const asks = wallets.length > 1 && (!site.address || known.info.rdns !== last);
@@ -53,7 +56,7 @@ async function choose(): Promise<Announcement> {
 function ask(wallets: Announcement[]): Promise<Announcement> {
   const dialog = document.createElement("dialog");
   const heading = document.createElement("h2");
-  heading.textContent = "Choose a wallet";
+  heading.textContent = _("Choose a wallet");
   heading.id = "wallet-heading";
   dialog.setAttribute("aria-labelledby", heading.id);
   dialog.append(heading);
@@ -70,7 +73,7 @@ function ask(wallets: Announcement[]): Promise<Announcement> {
     }
     dialog.addEventListener("close", () => {
       dialog.remove();
-      reject(new UserError("No wallet was chosen."));
+      reject(new UserError(_("No wallet was chosen.")));
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -78,7 +81,7 @@ function ask(wallets: Announcement[]): Promise<Announcement> {
 }
 
 function siteChain(): Chain {
-  if (site.chain_id === null) throw new UserError("The site is not connected to a chain yet.");
+  if (site.chain_id === null) throw new UserError(_("The site is not connected to a chain yet."));
   return defineChain({
     id: site.chain_id,
     name: site.chain_name,
@@ -99,7 +102,7 @@ export type Wallet = ReturnType<typeof clientOf>;
 export async function connect(): Promise<Wallet> {
   const { provider } = await choose();
   const accounts = await provider.request({ method: "eth_requestAccounts" });
-  if (!accounts[0]) throw new UserError("The wallet gave no account.");
+  if (!accounts[0]) throw new UserError(_("The wallet gave no account."));
   return clientOf(provider, getAddress(accounts[0]));
 }
 
@@ -108,8 +111,10 @@ export async function connectOwn(): Promise<Wallet> {
   const wallet = await connect();
   if (wallet.account.address !== site.address) {
     throw new UserError(
-      `Your wallet has ${wallet.account.address} selected, but you are signed in as ` +
-        `${site.address}. Select that account in the wallet.`,
+      _(
+        "Your wallet has %(selected)s selected, but you are signed in as %(own)s. Select that account in the wallet.",
+        { selected: wallet.account.address, own: site.address },
+      ),
     );
   }
   return wallet;
@@ -142,9 +147,12 @@ function hasCode(error: unknown, code: number): boolean {
 }
 
 function wrongChain(cause: unknown): Error {
-  if (isRefusal(cause)) return new UserError("Your wallet stayed on another chain.");
+  if (isRefusal(cause)) return new UserError(_("Your wallet stayed on another chain."));
   return new UserError(
-    `Your wallet is on another chain. Switch it to ${site.chain_name} (chain ${site.chain_id}).`,
+    _("Your wallet is on another chain. Switch it to %(name)s (chain %(id)s).", {
+      name: site.chain_name,
+      id: String(site.chain_id),
+    }),
   );
 }
 
