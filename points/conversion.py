@@ -272,6 +272,7 @@ def _post(epoch: Epoch, heads: list[ledger.Head]) -> None:
 
 
 def _heads(epoch: Epoch, shares: _Shares) -> Iterator[ledger.Head]:
+    posted_at = ledger.timestamp(epoch.closing_at)
     for number, start in enumerate(range(0, len(shares.accounts), PEOPLE_PER_ENTRY)):
         part = slice(start, start + PEOPLE_PER_ENTRY)
         points, wei = shares.millipoints[part], shares.wei[part]
@@ -283,10 +284,9 @@ def _heads(epoch: Epoch, shares: _Shares) -> Iterator[ledger.Head]:
             lines=(),
             request={"epoch": epoch.number, "part": number},
             inputs={"accounts": len(points), "millipoints": sum(points), "wei": str(sum(wei))},
-            posted_at=epoch.closing_at,
             salt=ledger.salt_of(bytes(epoch.salt), key),
         )
-        yield ledger.head(draft, _texts(shares, part))
+        yield ledger.head(draft, _texts(shares, part), posted_at=posted_at)
 
 
 def _texts(shares: _Shares, part: slice) -> list[str]:

@@ -8,6 +8,7 @@ posts in one call (`post`, `post_many`): two could take the same balances in opp
 import hmac
 import itertools
 import secrets
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -373,13 +374,14 @@ def _insert_all(chunks: Iterable[Sequence[Draft]]) -> list[int]:
 def _parameters(drafts: Sequence[Draft]) -> list[Any]:
     (epoch,) = {draft.epoch for draft in drafts}
     codes = account_codes(line.account for draft in drafts for line in draft.lines)
-    heads, rows = [], []
+    heads, rows, now = [], [], timestamp(timezone.now())
     for number, draft in enumerate(drafts, 1):
         lines = [line for line in draft.lines if line.amount]
         if len(lines) < 2:
             raise LedgerError(f"The entry {draft.key} moves nothing.")
         coded = ((codes.get(e.account, ""), e.unit, e.category, e.amount) for e in lines)
-        heads.append(head(draft, line_texts(coded)))
+        posted_at = timestamp(draft.posted_at) if draft.posted_at else now
+        heads.append(head(draft, line_texts(coded), posted_at=posted_at))
         rows += [
             (
                 str(number), str(position), str(int(each.account)), f"{each.unit:d}",
@@ -404,6 +406,8 @@ def _execute(
     """
     own.ensure_connection()
     own.validate_no_broken_transaction()
+    # Django forbids preparing at all; so nothing is but what asks for it.
+    own.connection.prepare_threshold = sys.maxsize
     with own.wrap_database_errors, psycopg.Cursor(own.connection) as cursor:
         texts = [each if each is None else str(each) for each in parameters]
         row = cursor.execute(statement.encode(), texts, prepare=True).fetchone()
@@ -411,9 +415,8 @@ def _execute(
     return list(row[0])
 
 
-def head(draft: Draft, texts: Sequence[str]) -> Head:
+def head(draft: Draft, texts: Sequence[str], *, posted_at: str) -> Head:
     """What is written of an entry besides its lines, of which `texts` are those of `line_texts`."""
-    posted_at = timestamp(draft.posted_at or timezone.now())
     salt = draft.salt or secrets.token_bytes(leaf.SALT_BYTES)
     inputs = canonical_json(draft.inputs).decode()
     digest = leaf.leaf_of(

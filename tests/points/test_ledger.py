@@ -408,3 +408,14 @@ def test_many_parts_go_in_together_or_not_at_all(monkeypatch):
     ids = ledger.post_many(drafts(5))
     assert list(Entry.objects.order_by("pk").values_list("pk", flat=True)) == ids
     assert [ledger.balance(person) for person in people] == [5] * 7
+
+
+def test_the_statement_of_a_posting_is_prepared_once_per_connection():
+    make_epoch()
+    account = make_account()
+    for _ in range(2):
+        earn(account, 5)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared = [statement for (statement,) in cursor.fetchall()]
+    assert sum("INSERT INTO points_entry" in each for each in prepared) == 1
