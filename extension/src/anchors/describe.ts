@@ -12,6 +12,8 @@ export interface Anchors {
   role: string;
   tag: string;
   type: string;
+  /** Of a private element nothing else is known. */
+  private: boolean;
   /** Accessible name, else text, else the texts inside; "" where it has none or a long one. */
   label: string;
   id: string;
@@ -129,6 +131,7 @@ export function describe(tree: Tree, index: number): Anchors {
     role: element.role ?? "",
     tag: element.tag,
     type: element.type ?? "",
+    private: element.private ?? false,
     label,
     id: element.id ?? "",
     classes: element.classes ?? [],

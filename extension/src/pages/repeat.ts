@@ -7,6 +7,7 @@ import type { Run } from "../repeat/run";
 import { stepText } from "../repeat/words";
 import { missingValues, valuesFrom, type Values } from "../repeat/values";
 import { database } from "../storage/db";
+import { store, stored } from "../storage/settings";
 import type { Workflow } from "../workflow";
 import { button, byId, make } from "./dom";
 import { localize, text } from "./localize";
@@ -29,6 +30,7 @@ interface Chosen {
 
 const LONGEST_LIST = 100;
 const instruction = byId<HTMLTextAreaElement>("instruction");
+const asksModel = byId<HTMLInputElement>("asks-model");
 let chosen: Chosen | null = null;
 
 /** What is on this device, and what was sent: that is fetched back when it is chosen. */
@@ -130,6 +132,7 @@ async function start(): Promise<void> {
     title,
     published,
     instruction: instruction.value,
+    asks: asksModel.checked,
     values: values(),
     steps: automation.steps,
   };
@@ -144,9 +147,18 @@ async function showState(): Promise<void> {
     : run.end
       ? `${run.title}: ${text(`repeat_end_${run.end.how.replaceAll("-", "_")}`)} ${repeatRefusal ?? ""}`
       : text("repeating", run.title);
+  const taken = run?.taken.map(({ step, by }) => make("li", {}, text(by === "model" ? "repeat_by_model" : "repeat_by_anchors", step)));
+  byId("taken").replaceChildren(...(taken ?? []));
+}
+
+async function showChoice(): Promise<void> {
+  const { asksModel: chosenBefore, service } = await stored("asksModel", "service");
+  asksModel.checked = chosenBefore;
+  byId("asks-model-hint").textContent = text("repeat_asks_model_hint", service);
 }
 
 instruction.addEventListener("input", readInstruction);
+asksModel.addEventListener("change", () => void store({ asksModel: asksModel.checked }));
 byId("run").addEventListener("submit", (event) => {
   event.preventDefault();
   byId("trouble").textContent = "";
@@ -155,4 +167,4 @@ byId("run").addEventListener("submit", (event) => {
   });
 });
 chrome.storage.session.onChanged.addListener(() => void showState());
-await Promise.all([showOwn(), showPublished(), showTabs(), showState()]);
+await Promise.all([showOwn(), showPublished(), showTabs(), showState(), showChoice()]);

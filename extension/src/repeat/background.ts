@@ -1,8 +1,10 @@
 // The service worker's part in repeating: which run is in which tab, how far it is, and recording
 // the use of a published automation with the service, once.
 import { answer } from "../messages";
-import { call, problemText } from "../background/service";
+import { call, problemText, sendPacked } from "../background/service";
 import { blockedCategory } from "../privacy/blocklist";
+import { stored } from "../storage/settings";
+import type { Decision, Reply } from "./decide";
 import { resumed, type Run, type RunMessage } from "./run";
 
 const FILE = "repeat.js";
@@ -35,7 +37,7 @@ async function start({ run }: Of<"repeat-start">): Promise<void> {
   const address = tab.url ?? "";
   if (tab.incognito || !/^https?:/.test(address)) throw new Error(chrome.i18n.getMessage("repeat_no_page"));
   if (await blockedCategory(address)) throw new Error(chrome.i18n.getMessage("repeat_blocked"));
-  await keep({ ...run, begun: false, done: 0, byModel: 0, end: null });
+  await keep({ ...run, begun: false, done: 0, taken: [], end: null });
   await chrome.tabs.update(run.tab, { active: true });
   await inject(run.tab);
 }
@@ -60,8 +62,21 @@ async function join(_: Of<"repeat-join">, sender: chrome.runtime.MessageSender):
 async function progress({ run: id, ...how }: Of<"repeat-progress">): Promise<void> {
   const run = await current();
   if (run?.id !== id || run.end) return;
-  const { steps, begun, done, byModel } = how;
-  await keep({ ...run, steps, begun, done, byModel });
+  const { steps, begun, done, taken } = how;
+  await keep({ ...run, steps, begun, done, taken });
+}
+
+/** Ask the model, if the person chose so and the tab is one that may be looked at. */
+async function decide({ run: id, question }: Of<"repeat-decide">, sender: chrome.runtime.MessageSender): Promise<Reply> {
+  const run = await current();
+  const { asksModel, token } = await stored("asksModel", "token");
+  const { tab } = sender;
+  if (!asksModel || run?.id !== id || run.end || tab?.id !== run.tab || tab.incognito) return null;
+  if (await blockedCategory(tab.url ?? "")) return null;
+  if (!token) return { trouble: chrome.i18n.getMessage("repeat_unreachable") };
+  const { status, body } = await sendPacked("decisions", question);
+  if (status === 200 && body) return { decision: body as Decision };
+  return { trouble: problemText(body) || chrome.i18n.getMessage("repeat_unreachable") };
 }
 
 async function end({ run: id, how, detail }: Of<"repeat-end">): Promise<void> {
@@ -105,6 +120,7 @@ export function registerRepeat(): void {
   answer("repeat-start", start);
   answer("repeat-join", join);
   answer("repeat-progress", progress);
+  answer("repeat-decide", decide);
   answer("repeat-end", end);
   answer("repeat-state", () => current());
   chrome.tabs.onUpdated.addListener((tab, { status }) => {

@@ -41,6 +41,8 @@ export interface Stored {
   allowed: string[];
   blockedByPerson: string[];
   blockedByService: Record<string, string>;
+  /** Whether the model may be told of a page where a repeated step's target is not found. */
+  asksModel: boolean;
   trouble: Trouble;
   /** No delivery before this time, in milliseconds since the epoch. */
   notBefore: number;
@@ -58,6 +60,7 @@ const DEFAULTS: Stored = {
   allowed: [],
   blockedByPerson: [],
   blockedByService: {},
+  asksModel: false,
   trouble: "none",
   notBefore: 0,
   failures: 0,
