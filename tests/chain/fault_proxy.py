@@ -2,7 +2,8 @@
 
 Each request has the chance `rate` of one fault: of the connection (a reset before or after the node
 has done its work, a stall, an answer cut short, no JSON, an error), of the batch (an answer left
-out, doubled, in another order), or a lie: what the node answered, changed in one place.
+out, doubled, in another order), of the chain (a reorg just before the answer), or a lie: what the
+node answered, changed in one place.
 """
 
 import contextlib
@@ -161,7 +162,8 @@ class FaultProxy:
             f"{method}: {lie}" for method in sorted(methods) for lie in LIES.get(method, ())
         ]
         if "eth_getBlockByNumber" in methods:
-            possible.append("another block")
+            # Between two requests of one round, too, the chain may change.
+            possible += ["another block", "reorg", "reorg"]
         if "eth_sendRawTransaction" in methods:
             possible += ["not passed on", "passed on twice"]
         fault = self.dice.choice(possible)
@@ -220,6 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
             call = dice.choice(list(_calls_of(asked, "eth_getBlockByNumber")))
             call["params"][0] = _another_block(call["params"][0], dice)
             return self.faults.ask(asked)
+        if fault == "reorg":
+            reorg = {"method": "anvil_reorg", "params": [dice.randint(1, 2), []]}
+            self.faults.ask({"jsonrpc": "2.0", "id": 0, **reorg})
         answer = self.faults.ask(body)
         if fault == "passed on twice":
             answer = self.faults.ask(body)

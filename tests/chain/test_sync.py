@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from chain import projection
+from chain.fetch import ChainMoved
 from chain.models import Block, Chain, Cursor, Log
 from chain.rpc import ChainUnavailable, Header, Rpc, RpcError, WrongChain
 from chain.sync import ChainBehind, FinalizedChanged, sync
@@ -158,6 +159,42 @@ def test_a_node_that_dies_in_the_middle_leaves_whole_windows(emitter) -> None:
     assert max(Log.objects.values_list("block_number", flat=True)) <= row.height
     sync(emitter.client)
     assert words() == list(range(6))
+
+
+def test_a_reorg_between_two_requests_is_seen_at_the_border_of_the_window(emitter) -> None:
+    emitter.mine(4)
+    emitter.say(1)
+    sync(emitter.client)
+    emitter.say(2)
+
+    class Moving(Rpc):
+        """The chain changes below what is asked for, after what we hold was compared with it."""
+
+        def headers(self, numbers) -> list[Header | None]:
+            if numbers[0] > Chain.objects.get().height:
+                emitter.reorg(2)
+            return super().headers(numbers)
+
+    with pytest.raises(ChainMoved, match="does not link"):
+        sync(Moving(emitter.url))
+    assert words() == [1]
+    sync(emitter.client)
+    assert words() == on_chain(emitter) == []
+
+
+def test_a_window_that_cannot_be_stored_whole_leaves_nothing(emitter, monkeypatch) -> None:
+    emitter.say(1)
+    sync(emitter.client)
+    emitter.say(2)
+    before = [list(model.objects.order_by("pk").values()) for model in (Chain, Block, Log)]
+    with monkeypatch.context() as patch:
+        patch.setattr("chain.sync._advance_finality", lambda chain, final: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            sync(emitter.client)
+    after = [list(model.objects.order_by("pk").values()) for model in (Chain, Block, Log)]
+    assert after == before
+    sync(emitter.client)
+    assert words() == [1, 2]
 
 
 def sync_rows(emitter, *, window: int) -> None:
