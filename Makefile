@@ -9,7 +9,7 @@ RECORDINGS ?=
 PYTEST_ARGS ?=
 PACKAGES := config web governance marketplace points contributions accounts chain lam_core
 
-.PHONY: help install extension browser demo run test lint check audit-contracts generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay bench-extension bench-model clean
+.PHONY: help install extension browser demo run test lint check audit-contracts generate bench-verify bench-gas bench-mutation bench-points bench-governance bench-loop bench-replay bench-extension bench-model bench-decisions clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -97,6 +97,9 @@ bench-extension: install browser  ## CPU, memory and delay of the extension in h
 
 bench-model: install browser  ## The model on MiniWoB++, over several sittings: RECORDINGS=PATH
 	$(PY) -m bench.model $(RECORDINGS) $(BENCH_ARGS)
+
+bench-decisions: install  ## What it costs to ask the model where anchors fail
+	$(PY) -m bench.decisions
 
 clean:  ## End nothing, delete what a demo left (its data, keys and wallets)
 	rm -rf .data
