@@ -178,6 +178,11 @@ def test_only_by_choice_is_it_asked_and_unsure_or_away_it_stops(paired, site, as
     assert len(asked()) == 1
     assert tab.title() == "Many"
 
+    form = paired.page("settings.html").locator("#service-form")
+    form.get_by_role("textbox").fill("http://127.0.0.1:8")
+    form.get_by_role("button").click()
+    paired.wait_for(lambda: paired.remembered("asksModel") is False)
+
 
 def test_of_values_and_private_words_the_service_is_told_only_where_they_stand(paired, site):
     told = []

@@ -36,7 +36,7 @@ byId("block").addEventListener("submit", (event) => {
 byId("service-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const { origin } = new URL(byId<HTMLInputElement>("service").value);
-  // The token belongs to the service that gave it.
-  void store({ service: origin, token: "", device: "", trouble: "none" }).then(show);
+  // The token belongs to the service that gave it, and so does the choice to tell it of pages.
+  void store({ service: origin, token: "", device: "", trouble: "none", asksModel: false }).then(show);
 });
 await show();
