@@ -2,6 +2,7 @@
 
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 from django.db import connection, transaction
@@ -286,6 +287,21 @@ def test_a_node_that_forgets_a_receipt_makes_us_repeat_nothing(
     work(emitter)
     assert said(emitter) == [1]
     assert states() == ["done"]
+
+
+def test_a_receipt_of_another_fork_finishes_nothing(emitter, relayer) -> None:
+    say(emitter, 1)
+    outbox.send("relayer", emitter.client)
+    emitter.finalize()
+    sync(emitter.client)
+
+    class Elsewhere(Rpc):
+        def receipts(self, hashes):
+            return [replace(each, block_hash="0x" + "12" * 32) for each in super().receipts(hashes)]
+
+    assert outbox.confirm(Elsewhere(emitter.url)) == 0
+    assert states() == ["assigned"]
+    assert outbox.confirm(emitter.client) == 1
 
 
 def test_a_node_that_is_down_loses_nothing(emitter, relayer) -> None:
