@@ -85,7 +85,7 @@ def _entry(entry: Entry, lines: list[Line], codes: dict[int, str]) -> Iterator[D
 
 def _orphans() -> Iterator[Difference]:
     for entry in Entry.objects.filter(idempotency=None):
-        yield Difference(f"entry {entry.pk}", "idempotency key", "one", "none")
+        yield Difference(f"idempotency key {entry.pk}", "row", "one", "none")
     yield from _reversals()
 
 
@@ -105,7 +105,7 @@ def _seals() -> Iterator[Difference]:
     for each in Seal.objects.order_by("position").select_related("entry").iterator():
         where, position = f"seal {each.position}", position + 1
         if each.position != position:
-            yield Difference(where, "position", str(position), str(each.position))
+            yield Difference(f"seal {position}", "position", str(position), str(each.position))
             position = each.position
         if bytes(each.digest) != bytes(each.entry.digest):
             yield Difference(where, "digest", bytes(each.entry.digest).hex(), "another")
@@ -137,9 +137,9 @@ def _balances() -> Iterator[Difference]:
     }
     for account, amount in Balance.objects.values_list("account_id", "amount"):
         if int(amount) != sums.pop(account, 0):
-            yield Difference(f"account {account}", "balance", "the sum of its lines", str(amount))
+            yield Difference(f"balance {account}", "amount", "the sum of its lines", str(amount))
     for account in sums:
-        yield Difference(f"account {account}", "balance", "a row", "none")
+        yield Difference(f"balance {account}", "row", "one", "none")
 
 
 def _verdicts() -> Iterator[Difference]:
@@ -222,7 +222,8 @@ LEFT JOIN moved l ON l.entry_id = a.entry_id AND l.account_id = f.account_id
 ORDER BY a.id
 """
 WITHOUT_ALLOCATION = """
-SELECT l.id FROM points_line l JOIN points_entry e ON e.id = l.entry_id AND e.kind = 'conversion'
+SELECT l.id, l.account_id, l.epoch_number
+FROM points_line l JOIN points_entry e ON e.id = l.entry_id AND e.kind = 'conversion'
 LEFT JOIN points_leaf f ON f.account_id = l.account_id
 WHERE l.account_id >= 1000 AND CASE WHEN l.unit = 1
     THEN NOT EXISTS (SELECT FROM points_allocation a WHERE a.points_account_id = l.account_id
@@ -248,8 +249,9 @@ def _allocations() -> Iterator[Difference]:
         ):
             if expected != found:
                 yield Difference(where, what, str(expected), str(found))
-    for (line,) in select(WITHOUT_ALLOCATION):
-        yield Difference(f"line {line}", "allocation", "one", "none")
+    for line, account, epoch in select(WITHOUT_ALLOCATION):
+        where = f"allocation of account {account} in epoch {epoch}"
+        yield Difference(where, "row", f"one for line {line}", "none")
 
 
 def _caps() -> Iterator[Difference]:

@@ -70,7 +70,8 @@ def dangling(app: str) -> Iterator[Difference]:
                 rows = rows.exclude(**{field.attname: upcoming})
             for pk, target in rows.order_by("pk").values_list("pk", field.attname):
                 name = model._meta.verbose_name
-                yield Difference(f"{name} {pk}", field.name, str(target), "none")
+                expected = f"{field.related_model._meta.verbose_name} {target}"
+                yield Difference(f"{name} {pk}", field.name, expected, "none")
 
 
 def accounts() -> Iterator[Difference]:
@@ -87,7 +88,7 @@ def accounts() -> Iterator[Difference]:
             yield Difference(f"account {pk}", "system account", str(expected.get(pk)), str(given))
     personal = Account.objects.filter(pk__gte=FIRST_PERSONAL_ACCOUNT)
     for pk in personal.filter(balance=None).values_list("pk", flat=True):
-        yield Difference(f"account {pk}", "balance", "a row", "none")
+        yield Difference(f"balance {pk}", "row", f"one of account {pk}", "none")
     for pk, name in personal.exclude(name="").values_list("pk", "name"):
         yield Difference(f"account {pk}", "name", "none", name)
     for line, unit, given in select(WRONG_UNIT):
@@ -139,7 +140,7 @@ def keys() -> Iterator[Difference]:
 def _key(
     known: IdempotencyKey, secrets: Mapping[int, bytes], carries: Mapping[int, tuple[int, int]]
 ) -> Iterator[Difference]:
-    entry, where = known.entry, f"entry {known.entry_id}"
+    entry, where = known.entry, f"idempotency key {known.entry_id}"
     if known.workflow_id is None and known.key == f"erased:{entry.pk}":
         if known.request_hash != ERASED_REQUEST:
             yield Difference(where, "request", ERASED_REQUEST, known.request_hash)
@@ -154,7 +155,8 @@ def _key(
         yield Difference(where, "request", content_hash(request), known.request_hash)
     closing = entry.kind == EntryKind.CONVERSION or key.startswith("carry-out:")
     if closing and salt_of(secrets.get(entry.epoch_id, b""), key) != bytes(entry.salt):
-        yield Difference(where, "salt", "the one of its key", bytes(entry.salt).hex())
+        expected = f"that of its key and epoch {entry.epoch_id}"
+        yield Difference(f"entry {entry.pk}", "salt", expected, bytes(entry.salt).hex())
 
 
 def _event(

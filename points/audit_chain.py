@@ -96,25 +96,23 @@ def claim_entries() -> Iterator[Difference]:
         if (entry := claim.entry) is None:
             continue
         known = getattr(entry, "idempotency", None)
-        for what, expected, found in (
-            ("entry", EntryKind.EXPIRY if claim.expired else EntryKind.CLAIM, entry.kind),
-            ("inputs", claims.claim_inputs(claim), entry.inputs),
-            ("key", claims.claim_key(claim), known and known.key),
-            (
-                "request",
-                content_hash(claims.claim_request(claim)),
-                known and known.request_hash,
-            ),
+        where, key = _name(_place(claim)), f"idempotency key {entry.pk}"
+        request = content_hash(claims.claim_request(claim))
+        for row, what, expected, found in (
+            (where, "entry", EntryKind.EXPIRY if claim.expired else EntryKind.CLAIM, entry.kind),
+            (where, "inputs", claims.claim_inputs(claim), entry.inputs),
+            (key, "key", claims.claim_key(claim), known and known.key),
+            (key, "request", request, known and known.request_hash),
         ):
             if expected != found:
-                yield Difference(_name(_place(claim)), what, str(expected), str(found))
+                yield Difference(row, what, str(expected), str(found))
 
 
 def relayed_claims() -> Iterator[Difference]:
     """What is kept of a relayed claim is what its intent calls, and none is missing."""
     relays = Intent.objects.filter(sender=RELAYER, key__startswith="claim:")
     for intent in relays.filter(relayed_claim=None):
-        yield Difference(f"intent {intent.pk}", "relayed claim", "one", "none")
+        yield Difference(f"relayed claim of intent {intent.pk}", "row", "one", "none")
     for each in RelayedClaim.objects.select_related("intent", "user").iterator():
         where = f"relayed claim {each.pk}"
         given = _called(each.intent)
