@@ -9,12 +9,14 @@ from marketplace.models import Automation, Use
 from points import epochs
 from tests.marketplace.test_marketplace import make_automation, make_buyer, run
 from tests.points.makers import adopt_genesis
-from tests.points.test_audit_every_column import ALTERED, COPY, noticed, types
+from tests.points.test_audit_every_column import ALTERED, COPY, types, unnamed
 
 pytestmark = pytest.mark.django_db
 
 EXCLUDED = {Automation: "what can be run, and for how many actions at most; no money"}
 UNCHECKED = {"at": "no amount follows from it", "outcome": "a failed run costs the same"}
+# A missing run has no number any more, only the entry that paid for it.
+NAME = "ARRAY['use ' || id, 'entry ' || entry_id]"
 ADDED = {
     "id": "gen_random_uuid()",
     "entry_id": "(SELECT max(id) FROM points_entry WHERE kind = 'carry')",
@@ -36,20 +38,19 @@ def test_every_model_of_the_app_is_a_money_table_or_excluded_for_a_reason():
 
 def test_every_altered_column_is_found(paid):
     table = Use._meta.db_table
-    unnoticed = [
-        column
-        for column, kind in types(Use).items()
-        if column not in UNCHECKED
-        and not noticed(f"UPDATE {table} SET {column} = {ALTERED[kind].format(c=column)}", audit)
-    ]
-    assert unnoticed == []
+    wrong = []
+    for column, kind in types(Use).items():
+        if column not in UNCHECKED:
+            value = ALTERED[kind].format(c=column)
+            wrong += unnamed(Use, f"UPDATE {table} SET {column} = {value}", audit, NAME)
+    assert wrong == []
 
 
 def test_every_missing_or_added_row_is_found(paid):
     table = Use._meta.db_table
-    assert noticed(f"DELETE FROM {table}", audit)
+    assert unnamed(Use, f"DELETE FROM {table}", audit, NAME) == []
     columns = ", ".join(ADDED.get(name, name) for name in types(Use))
-    assert noticed(COPY.format(table=table, columns=columns), audit)
+    assert unnamed(Use, COPY.format(table=table, columns=columns), audit, NAME) == []
 
 
 def test_the_command_audits_runs_too(paid, capsys):

@@ -215,7 +215,9 @@ class Undo(Exception):
     pass
 
 
-def unnamed(model: type[models.Model], statement: str, audit: ModuleType = audit) -> list[str]:
+def unnamed(
+    model: type[models.Model], statement: str, audit: ModuleType = audit, name: str = ""
+) -> list[str]:
     """What the audit finds instead when no finding names the row that the statement changed.
 
     Nothing either when PostgreSQL refuses the statement all the same. As someone with the owner's
@@ -225,13 +227,13 @@ def unnamed(model: type[models.Model], statement: str, audit: ModuleType = audit
     names: set[str] = set()
     try:
         with contextlib.suppress(Undo), transaction.atomic(), connection.cursor() as cursor:
-            before = named_rows(model)
+            before = named_rows(model, name)
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute(statement)
             assert cursor.rowcount == 1, statement
             cursor.execute("SET LOCAL session_replication_role = origin")
-            names = {name for name, _ in before ^ named_rows(model)}
+            names = {name for name, _ in before ^ named_rows(model, name)}
             found = [str(each) for each in audit.run()]
             raise Undo
     except (IntegrityError, DataError):
@@ -240,10 +242,10 @@ def unnamed(model: type[models.Model], statement: str, audit: ModuleType = audit
     return [] if any(named) else [f"{statement}: {sorted(names)} not in {found}"]
 
 
-def named_rows(model: type[models.Model]) -> set[tuple[str, str]]:
+def named_rows(model: type[models.Model], name: str = "") -> set[tuple[str, str]]:
     """All rows of a table as text, with what the audit calls them."""
     with connection.cursor() as cursor:
-        named = f"unnest(ARRAY[]::text[] || ({NAMES[model]}))"
+        named = f"unnest(ARRAY[]::text[] || ({name or NAMES[model]}))"
         cursor.execute(f"SELECT {named}, t::text FROM {model._meta.db_table} t")
         return set(cursor.fetchall())
 
