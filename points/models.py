@@ -11,16 +11,17 @@ from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Length
-from django.db.models.lookups import Exact
 from django.utils import timezone
 
-from chain.fields import AddressField, HashField, WeiField, address_check, hash_check, uint256_check
-
-
-def _hex_of(field: str, digits: str, length: int) -> Q:
-    """0x and hex digits. PostgreSQL counts in a pattern at ten times the cost of its length."""
-    return Q(Exact(Length(field), length), **{f"{field}__regex": f"^0x[{digits}]+$"})
+from chain.fields import (
+    AddressField,
+    HashField,
+    WeiField,
+    address_check,
+    hash_check,
+    hex_of,
+    uint256_check,
+)
 
 
 class Unit(models.IntegerChoices):
@@ -119,7 +120,7 @@ class Account(models.Model):
                     id__gte=FIRST_PERSONAL_ACCOUNT,
                 )
                 | Q(
-                    _hex_of("address", "0-9a-fA-F", 42),
+                    hex_of("address", "0-9a-fA-F", 42),
                     kind="lam",
                     user=None,
                     unit=Unit.LAM_WEI,
@@ -288,7 +289,7 @@ class IdempotencyKey(models.Model):
             # Not `unique=True`: that comes with a second index, for LIKE.
             models.UniqueConstraint(fields=["key"], name="idempotency_key_once"),
             models.CheckConstraint(
-                condition=_hex_of("request_hash", "0-9a-f", 66),
+                condition=hex_of("request_hash", "0-9a-f", 66),
                 name="idempotency_request_hash_hash",
             ),
         ]
