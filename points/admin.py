@@ -20,21 +20,23 @@ from django.utils.safestring import SafeString
 from accounts.admin import ReadOnlyAdmin
 from chain.rpc import ChainError, Rpc
 from points import audit, epochs, reconcile
+from points.chain_models import (
+    Claim,
+    EmissionLimit,
+    RelayedClaim,
+    RootActivation,
+    RootSubmission,
+    RootVeto,
+)
 from points.models import (
     Account,
     Allocation,
     Balance,
-    Claim,
-    EmissionLimit,
     Entry,
     Epoch,
     IdempotencyKey,
     Leaf,
     Line,
-    RelayedClaim,
-    RootActivation,
-    RootSubmission,
-    RootVeto,
     Seal,
 )
 

@@ -24,16 +24,8 @@ from accounts.models import User, Wallet
 from accounts.permissions import CanManageAccount, CanRead
 from accounts.throttling import AddressThrottle
 from points import archive, bundle, claims, epochs, export
-from points.models import (
-    Account,
-    AccountKind,
-    Category,
-    Claim,
-    Epoch,
-    Line,
-    RootSubmission,
-    Unit,
-)
+from points.chain_models import Claim, RootSubmission
+from points.models import Account, AccountKind, Category, Epoch, Line, Unit
 from points.serializers import (
     ADDRESS,
     BalanceSerializer,

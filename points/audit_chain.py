@@ -13,16 +13,15 @@ from chain.projection import taken
 from chain.relayer import RELAYER
 from lam_core.canonical import content_hash
 from points import claims
-from points.models import (
+from points.chain_models import (
     Claim,
     EmissionLimit,
-    Entry,
-    EntryKind,
     RelayedClaim,
     RootActivation,
     RootSubmission,
     RootVeto,
 )
+from points.models import Entry, EntryKind
 from points.reconcile import Difference
 from points.rewards import batched
 

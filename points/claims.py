@@ -24,20 +24,22 @@ from chain.models import Intent
 from chain.projection import DecodedLog, Projection
 from chain.rpc import Rpc
 from points import bundle, ledger
+from points.chain_models import (
+    Claim,
+    EmissionLimit,
+    RelayedClaim,
+    RootActivation,
+    RootSubmission,
+    RootVeto,
+)
 from points.ledger import Amount
 from points.models import (
     Account,
     Allocation,
     Category,
-    Claim,
-    EmissionLimit,
     Entry,
     EntryKind,
     Epoch,
-    RelayedClaim,
-    RootActivation,
-    RootSubmission,
-    RootVeto,
     SystemAccount,
     Unit,
 )

@@ -21,20 +21,10 @@ from contributions import policy as adopted
 from contributions.policy_document import Policy
 from points import bundle, ledger, rewards, seal
 from points.allocation import Limit, scheduled_emission
+from points.chain_models import EmissionLimit, RootActivation, RootSubmission, RootVeto
 from points.conversion import convert
 from points.ledger import Amount, Draft
-from points.models import (
-    FIRST_PERSONAL_ACCOUNT,
-    Category,
-    EmissionLimit,
-    EntryKind,
-    Epoch,
-    Line,
-    RootActivation,
-    RootSubmission,
-    RootVeto,
-    SystemAccount,
-)
+from points.models import FIRST_PERSONAL_ACCOUNT, Category, EntryKind, Epoch, Line, SystemAccount
 
 logger = logging.getLogger(__name__)
 

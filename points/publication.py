@@ -15,7 +15,8 @@ from chain.deployment import Deployment, deployment
 from chain.models import Intent
 from chain.rpc import Reverted, Rpc
 from points import bundle, epochs
-from points.models import Epoch, RootVeto
+from points.chain_models import RootVeto
+from points.models import Epoch
 
 PUBLISHER = "publisher"
 

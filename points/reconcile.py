@@ -17,18 +17,16 @@ from chain.deployment import Deployment, NotDeployed, deployment
 from chain.models import Chain
 from chain.rpc import Rpc
 from points import bundle, epochs, ledger
+from points.chain_models import Claim, RootActivation, RootSubmission
 from points.models import (
     Account,
     AccountKind,
     Allocation,
     Balance,
     Category,
-    Claim,
     Epoch,
     Leaf,
     Line,
-    RootActivation,
-    RootSubmission,
     SystemAccount,
 )
 

@@ -6,7 +6,8 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from rest_framework import serializers
 
-from points.models import Category, Claim, Epoch, Line, Unit
+from points.chain_models import Claim
+from points.models import Category, Epoch, Line, Unit
 
 ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
 UINT = re.compile(r"^(0|[1-9][0-9]{0,77})$")

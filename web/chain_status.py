@@ -13,7 +13,7 @@ from accounts.models import User
 from chain.deployment import NotDeployed, deployment
 from chain.models import Chain, Intent
 from governance.models import RelayedCall
-from points.models import RelayedClaim
+from points.chain_models import RelayedClaim
 
 OPEN = (Intent.State.PENDING, Intent.State.ASSIGNED)
 # A failure stays on the pages this long.

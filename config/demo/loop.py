@@ -29,7 +29,8 @@ from contributions import hd_wallets, importer, policy
 from contributions.importer import Plan
 from contributions.models import Kind
 from points import epochs, publication
-from points.models import Allocation, Claim, Epoch
+from points.chain_models import Claim
+from points.models import Allocation, Epoch
 
 FIRST, SECOND = 1, 2
 CLAIMERS = 90

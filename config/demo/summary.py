@@ -16,7 +16,8 @@ from contributions import hd_wallets
 from contributions.models import State, Verdict, Workflow
 from marketplace.models import Use
 from points import reconcile
-from points.models import Category, Claim, Epoch, Line, RootSubmission, SystemAccount
+from points.chain_models import Claim, RootSubmission
+from points.models import Category, Epoch, Line, SystemAccount
 
 MILLI = 1000
 

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from points import epochs
-from points.models import Account, Allocation, Claim, Entry, Epoch, Line
+from points.chain_models import Claim
+from points.models import Account, Allocation, Entry, Epoch, Line
 from tests.factories import make_user
 from tests.points.makers import adopt_genesis, settled_work
 from tests.points.test_audit import past_the_triggers

@@ -12,8 +12,9 @@ from accounts import referrals
 from contributions import withdraw
 from contributions.policy_document import load_policy
 from points import bundle, claims, epochs, rewards, verify
+from points.chain_models import Claim, RelayedClaim
 from points.merkle import verify_proof
-from points.models import Claim, Epoch, RelayedClaim
+from points.models import Epoch
 from tests.factories import bearer, make_user
 from tests.points.makers import adopt_genesis, closed_epoch, earn, make_account, settled_work
 

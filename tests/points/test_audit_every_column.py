@@ -22,22 +22,24 @@ from chain.models import Log
 from chain.rebuild import differences
 from contributions import withdraw
 from points import audit, claims, epochs, rewards, seal
+from points.chain_models import (
+    Claim,
+    EmissionLimit,
+    RelayedClaim,
+    RootActivation,
+    RootSubmission,
+    RootVeto,
+)
 from points.models import (
     Account,
     Allocation,
     Balance,
     CapUsage,
-    Claim,
-    EmissionLimit,
     Entry,
     Epoch,
     IdempotencyKey,
     Leaf,
     Line,
-    RelayedClaim,
-    RootActivation,
-    RootSubmission,
-    RootVeto,
     Seal,
 )
 from tests.conftest import Chain

@@ -16,7 +16,8 @@ from chain.rebuild import differences
 from config.genesis import development_parameters
 from contributions.policy_document import load_policy
 from points import audit, bundle, claims, epochs, ledger, publication, reconcile, verify
-from points.models import Account, Claim, Epoch, RelayedClaim, RootSubmission, SystemAccount
+from points.chain_models import Claim, RelayedClaim, RootSubmission
+from points.models import Account, Epoch, SystemAccount
 from tests.conftest import KEYS, Chain
 from tests.factories import bearer, key_of, make_user
 from tests.points.makers import adopt_genesis, closed_epoch

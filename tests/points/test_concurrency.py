@@ -10,7 +10,8 @@ from accounts import referrals
 from chain.projection import DecodedLog
 from contributions import withdraw
 from points import audit, claims, epochs, ledger, rewards
-from points.models import Account, AccountKind, Balance, Claim, Entry, EntryKind, Line
+from points.chain_models import Claim
+from points.models import Account, AccountKind, Balance, Entry, EntryKind, Line
 from tests.factories import make_user
 from tests.points.makers import adopt_genesis, closed_epoch, settled_work, submit_work
 from tests.points.test_ledger import errors, in_threads, move

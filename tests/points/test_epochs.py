@@ -16,6 +16,7 @@ from contributions.policy_document import load_policy
 from lam_core.canonical import canonical_json, content_hash
 from points import audit, bundle, conversion, epochs, ledger, rewards, seal
 from points.allocation import scheduled_emission
+from points.chain_models import EmissionLimit
 from points.conversion import LedgerInconsistent
 from points.merkle import EMPTY_ROOT, MerkleTree, verify_proof
 from points.models import (
@@ -23,7 +24,6 @@ from points.models import (
     Allocation,
     Balance,
     Category,
-    EmissionLimit,
     Entry,
     EntryKind,
     Epoch,

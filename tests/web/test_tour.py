@@ -7,7 +7,8 @@ processes do: settle, close and publish the epoch, follow the chain.
 from contributions.models import Adoption, Kind
 from contributions.policy import policy
 from points import epochs, rewards
-from points.models import Claim, Epoch
+from points.chain_models import Claim
+from points.models import Epoch
 from tests.web.service import come_in, send_work
 
 

@@ -6,8 +6,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from points.chain_models import RootActivation, RootSubmission, RootVeto
 from points.epochs import state, states
-from points.models import Epoch, RootActivation, RootSubmission, RootVeto
+from points.models import Epoch
 from web import wording
 from web.policies import known
 

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 from accounts import consent, invites
 from accounts.models import ConsentScope
 from contributions.models import State, Workflow
-from points.models import Claim, Epoch
+from points.chain_models import Claim
+from points.models import Epoch
 from web.chain_status import finalized_block, open_count, relays
 from web.people import person_required, signed_in_user
 
