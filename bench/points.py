@@ -1,7 +1,8 @@
 """Measures trees, the ledger and the close of an epoch: `python -m bench.points [--full]`.
 
-Starts a PostgreSQL of its own (durable) and writes bench/results/points.json. Ratios within one run
-are what counts; the bare inserts go into tables of the same columns and indexes without triggers.
+Starts a PostgreSQL of its own (durable) and writes bench/results/points.json: the parts asked for
+anew, the others as they were, each with the command and commit it is of. Ratios within one run are
+what counts; the bare inserts go into tables of the same columns and indexes without triggers.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from bench.report import ROOT, Figure, figure
 from config import embedded
 from points.merkle import MerkleTree, Value, checksum_addresses
 
+PARTS = ("trees", "single", "bulk", "close")
 WRITERS = 8
 PEER = """
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
@@ -236,16 +238,27 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--accounts", type=int, nargs="*", default=[10_000, 50_000])
     parser.add_argument("--full", action="store_true", help="close 10k, 100k and 1M accounts")
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     given = parser.parse_args()
     if given.full:
         given.accounts = [10_000, 100_000, 1_000_000]
-    with database("points") as (_, postgres):
-        measure(given, postgres)
+    command = " ".join(["python -m bench.points", *sys.argv[1:]])
+    made_on = report.environment(("numba", "numpy", "psycopg"))
+    parts = {}
+    if "trees" in given.parts:
+        parts["trees"] = trees(given.leaves, given.npm_leaves)
+    if ledger_parts := [each for each in given.parts if each != "trees"]:
+        with database("points") as (_, postgres):
+            parts |= measure(given, ledger_parts, postgres)
+    report.write_parts("points", command=command, made_on=made_on, parts=parts, order=PARTS)
 
 
-def measure(given: argparse.Namespace, postgres: embedded.Postgres) -> None:
-    """All figures, into bench/results."""
-    with psycopg.connect(postgres.url(embedded.OWNER_ROLE)) as connection:
+def measure(
+    given: argparse.Namespace, parts: list[str], postgres: embedded.Postgres
+) -> dict[str, list[Figure]]:
+    """The figures of the parts that need a ledger."""
+    owner = postgres.url(embedded.OWNER_ROLE)
+    with psycopg.connect(owner) as connection:
         connection.execute(BARE.encode())
     adopt_genesis()
     from points import epochs, ledger
@@ -254,21 +267,16 @@ def measure(given: argparse.Namespace, postgres: embedded.Postgres) -> None:
     epochs.open_next()
     users = [make_user().pk for _ in range(500)]
     accounts = list(ledger.personal_accounts(users).values())
-    made_on = report.environment(("numba", "numpy", "psycopg"))
-    found = trees(given.leaves, given.npm_leaves)
-    found += single(given.seconds, accounts)
-    found += bulk(given.entries, accounts)
+    found = {}
+    if "single" in parts:
+        found["single"] = single(given.seconds, accounts)
+    if "bulk" in parts:
+        found["bulk"] = bulk(given.entries, accounts)
     epochs.close(1)
-    owner = postgres.url(embedded.OWNER_ROLE)
-    for count in given.accounts:
-        found += points_close.close(owner, count)
-    found += points_close.endpoints()
-    report.write(
-        "points",
-        command=" ".join(["python -m bench.points", *sys.argv[1:]]),
-        made_on=made_on,
-        figures=found,
-    )
+    if "close" in parts:
+        closed = [each for count in given.accounts for each in points_close.close(owner, count)]
+        found["close"] = closed + points_close.endpoints()
+    return found
 
 
 if __name__ == "__main__":

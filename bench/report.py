@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,14 +66,43 @@ def write(
     name: str, *, command: str, made_on: dict[str, Any], figures: Sequence[Figure], **more: Any
 ) -> bool:
     """Print the table, write bench/results/NAME.json; whether no target was missed."""
-    table = Table("figure", "value", "unit", "target", "holds", "peer", "ratio", title=command)
+    _print(command, figures)
+    _keep(name, {"command": command, **made_on, **more, "results": list(figures)})
+    return not any(each["holds"] is False for each in figures)
+
+
+def write_parts(
+    name: str,
+    *,
+    command: str,
+    made_on: dict[str, Any],
+    parts: Mapping[str, Sequence[Figure]],
+    order: Sequence[str],
+) -> None:
+    """As `write`, for a benchmark whose parts are measured apart.
+
+    bench/results/NAME.json keeps the other parts as they were; each says how it came about.
+    """
+    _print(command, [each for part in parts.values() for each in part])
+    path = RESULTS / f"{name}.json"
+    kept = json.loads(path.read_text()).get("parts", {}) if path.exists() else {}
+    kept |= {
+        part: {"command": command, **made_on, "results": list(figures)}
+        for part, figures in parts.items()
+    }
+    _keep(name, {"parts": {part: kept[part] for part in order if part in kept}})
+
+
+def _print(title: str, figures: Sequence[Figure]) -> None:
+    table = Table("figure", "value", "unit", "target", "holds", "peer", "ratio", title=title)
     for each in figures:
         held = "" if each["holds"] is None else "yes" if each["holds"] else "NO"
         cells = (each["value"], each["unit"], each["target"], held, each["peer"], each["ratio"])
         table.add_row(each["name"], *("" if cell is None else str(cell) for cell in cells))
     # Away from a terminal a row stays a line.
     Console(width=None if Console().is_terminal else 150).print(table)
+
+
+def _keep(name: str, document: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
-    document = {"command": command, **made_on, **more, "results": list(figures)}
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
-    return not any(each["holds"] is False for each in figures)
