@@ -17,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 
+import orjson
 from coincurve import PrivateKey
 from eth_utils.address import to_checksum_address
 
@@ -25,7 +26,7 @@ from bench.database import database
 from bench.governance_node import adoption, deployed, proofs
 from bench.report import Figure, figure
 from chain.abi import contract
-from chain.rpc import RawLog, Rpc, parse_log
+from chain.rpc import Rpc, parse_logs
 from config import embedded, environment
 from governance.ballots import Ballot, Rules, digest, keccak, latest, signed_by_key
 from governance.counting import Method, count
@@ -68,7 +69,7 @@ def events(total: int) -> list[Figure]:
         hashes = ["0x" + secrets.token_hex(32) for _ in blocks]
         answer = answers(window, blocks[0], hashes)
         started = time.perf_counter()
-        logs: list[RawLog] = [parse_log(each) for each in json.loads(answer)["result"]]
+        logs = parse_logs(orjson.loads(answer)["result"])
         parsed = time.perf_counter()
         for log in logs:
             token.decode_log(log.topics, log.data)
@@ -159,8 +160,8 @@ def projected(total: int) -> Figure:
         Block(chain_id=31337, number=number, hash=each, parent_hash=each, timestamp=number)
         for number, each in zip(blocks, hashes, strict=True)
     )
-    logs = json.loads(answers(total, 1, hashes))["result"]
-    sync._copy_logs(31337, {row.hash: row.pk for row in rows}, [parse_log(each) for each in logs])
+    logs = parse_logs(orjson.loads(answers(total, 1, hashes))["result"])
+    sync._copy_logs(31337, {row.hash: row.pk for row in rows}, logs)
     last = {"height": blocks[-1], "height_hash": hashes[-1], "height_timestamp": blocks[-1]}
     final = {"finalized_number": blocks[-1], "finalized_hash": hashes[-1], "head": blocks[-1]}
     Chain.objects.create(chain_id=31337, synced_at=timezone.now(), **last, **final)

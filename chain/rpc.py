@@ -3,12 +3,12 @@
 import contextlib
 import functools
 import itertools
-import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 import requests
 from eth_utils.address import to_checksum_address
 
@@ -63,8 +63,7 @@ class Header:
     fields: dict[str, Any] = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True)
-class RawLog:
+class RawLog(NamedTuple):
     """A log as the node gave it: hashes as lowercase hex, the address checksummed."""
 
     address: str
@@ -118,11 +117,15 @@ def parse_header(value: dict[str, Any]) -> Header:
 
 
 @_understood("a log")
-def parse_log(value: dict[str, Any]) -> RawLog:
-    """A log of eth_getLogs."""
+def parse_logs(values: Iterable[dict[str, Any]]) -> list[RawLog]:
+    """The logs of an eth_getLogs answer."""
+    return [_log(value) for value in values]
+
+
+def _log(value: dict[str, Any]) -> RawLog:
     return RawLog(
         address=checksum(value["address"]),
-        topics=tuple(topic.lower() for topic in value["topics"]),
+        topics=tuple(map(str.lower, value["topics"])),
         data=bytes.fromhex(value["data"][2:]),
         block_number=int(value["blockNumber"], 16),
         block_hash=value["blockHash"].lower(),
@@ -193,7 +196,7 @@ class Rpc:
             session.trust_env = False
         try:
             response = session.post(self.url, json=body, timeout=self.timeout_seconds)
-            answer = json.loads(response.content)
+            answer = orjson.loads(response.content)
         except requests.RequestException as error:
             raise ChainUnavailable(f"no answer from the node at {self.url}: {error}") from error
         except ValueError as error:
@@ -250,12 +253,12 @@ class Rpc:
     def logs(self, *, addresses: Sequence[str], first: int, last: int) -> list[RawLog]:
         """Logs of these addresses in blocks first..last, both included."""
         query = {"address": list(addresses), "fromBlock": hex(first), "toBlock": hex(last)}
-        return [parse_log(value) for value in self._list("eth_getLogs", query)]
+        return parse_logs(self._list("eth_getLogs", query))
 
     def logs_of_block(self, *, addresses: Sequence[str], block_hash: str) -> list[RawLog]:
         """Logs of these addresses in exactly this block (EIP-234)."""
         query = {"address": list(addresses), "blockHash": block_hash}
-        return [parse_log(value) for value in self._list("eth_getLogs", query)]
+        return parse_logs(self._list("eth_getLogs", query))
 
     def block_receipts(self, numbers: Sequence[int]) -> list[Any]:
         """The receipts of these blocks as the node gives them (see chain.receipts)."""

@@ -6,11 +6,11 @@ double a log. What is fetched is checked (see chain.fetch). A header of ours tha
 has is rewound; below the finalized block nothing may change, and a change is an error.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import orjson
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -236,7 +236,7 @@ def _copy_logs(chain_id: int, blocks: dict[str, int], logs: Iterable[RawLog]) ->
                     log.transaction_index,
                     log.address,
                     log.topics[0],
-                    json.dumps(log.topics[1:]),
+                    orjson.dumps(log.topics[1:]).decode(),
                     log.data,
                 )
             )

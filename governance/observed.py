@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from chain.abi import AbiError, Contract, contract
 from chain.deploy import Capability
 from chain.deployment import deployment
-from chain.rpc import RawLog, Rpc, RpcError, parse_log
+from chain.rpc import RawLog, Rpc, RpcError, parse_logs
 from governance.decode import plain
 
 CAPABILITY_COUNT = len(Capability)
@@ -64,7 +64,7 @@ class Observed:
 
 def observe(fork: Rpc, receipt: dict[str, Any], *, before: int, sender: str) -> Observed:
     """What a transaction of the fork changed against the block `before` it."""
-    logs = [parse_log(each) for each in receipt["logs"]]
+    logs = parse_logs(receipt["logs"])
     after = int(receipt["blockNumber"], 16)
     views = [*_fixed_views(), *_address_views(logs, sender)]
     old, new = _readings(fork, views, before), _readings(fork, views, after)

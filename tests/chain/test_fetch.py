@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -183,7 +182,7 @@ def test_by_bloom_filters_alone_no_block_is_missed_or_doubled(emitter, believing
 
 def test_logs_of_another_fork_are_refused(emitter, believing) -> None:
     emitter.say(1)
-    believing.change = lambda logs: [replace(logs[0], block_hash=FORGED)]
+    believing.change = lambda logs: [logs[0]._replace(block_hash=FORGED)]
     with pytest.raises(ChainMoved):
         sync(believing)
     assert words() == []
