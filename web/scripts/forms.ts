@@ -27,9 +27,9 @@ export function attribute(form: HTMLFormElement, name: string): string {
   return text;
 }
 
-/** Enable the forms, whose fields are disabled without scripts, and run their actions. */
-export function wire(actions: Record<string, Action>): void {
-  for (const form of document.querySelectorAll<HTMLFormElement>("form[data-action]")) {
+/** Enable the forms in `root`, whose fields are disabled without scripts, and run their actions. */
+export function wire(actions: Record<string, Action>, root: ParentNode = document): void {
+  for (const form of root.querySelectorAll<HTMLFormElement>("form[data-action]")) {
     setDisabled(form, false);
     form.addEventListener("submit", (event) => {
       event.preventDefault();

@@ -1,12 +1,9 @@
-// Delegates' profiles, delegation by signature, the handover, simulations and news.
-import type { Abi } from "viem";
-import { abi as handoverAbi } from "../../contracts/abi/Handover.json";
+// Delegates' profiles, delegation by signature, simulations and news.
 import { api } from "./api";
 import { attribute, value, type Run } from "./forms";
 import { signTypedData, type TypedData } from "./signing";
 import { site } from "./site";
-import { transact } from "./transactions";
-import { _, duration } from "./words";
+import { _ } from "./words";
 
 const SECOND = 1000;
 
@@ -42,17 +39,6 @@ export async function delegateRelayed(run: Run): Promise<void> {
   location.reload();
 }
 
-/** Have the contract record that a founders' term is over; anyone may. */
-export async function advanceHandover(run: Run): Promise<void> {
-  await transact(run, _("Advance"), {
-    contract: "Handover",
-    abi: handoverAbi as Abi,
-    functionName: "advance",
-    args: [Number(attribute(run.form, "capability"))],
-  });
-  location.reload();
-}
-
 /** Ask for a run on a copy of the chain at its latest block, and wait for its end. */
 export async function runSimulation(run: Run): Promise<void> {
   const path = `proposals/${attribute(run.form, "proposal")}/simulation`;
@@ -76,18 +62,4 @@ export async function subscribe(run: Run): Promise<void> {
 export async function endSubscription({ form }: Run): Promise<void> {
   await api("DELETE", `subscriptions/${attribute(form, "subscription")}`);
   location.reload();
-}
-
-/** Let the countdowns of the page run, from the chain's time when it was made. */
-export function startCountdowns(): void {
-  const began = Date.now();
-  const clocks = [...document.querySelectorAll<HTMLElement>("time[data-until]")];
-  if (clocks.length === 0) return;
-  setInterval(() => {
-    const passed = Math.floor((Date.now() - began) / SECOND);
-    for (const clock of clocks) {
-      const left = Number(clock.dataset.until) - Number(clock.dataset.now) - passed;
-      clock.textContent = left > 0 ? duration(left) : _("over");
-    }
-  }, SECOND);
 }

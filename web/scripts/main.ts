@@ -1,9 +1,11 @@
 // The one script of the pages: gives each form with a `data-action` its action.
 import * as account from "./account";
+import { startCountdowns } from "./countdowns";
 import * as discussion from "./discussion";
 import * as drafts from "./drafts";
 import { wire } from "./forms";
 import * as governance from "./governance";
+import * as handover from "./handover";
 import { start } from "./pending";
 import * as points from "./points";
 import { linkPolicyFields } from "./policy";
@@ -12,7 +14,7 @@ import * as proposals from "./proposals";
 import { signIn, signOut } from "./sign-in";
 import { watchTables } from "./tables";
 
-wire({
+const actions = {
   "sign-in": signIn,
   "sign-out": signOut,
   "join-waitlist": account.joinWaitlist,
@@ -41,17 +43,19 @@ wire({
   "save-profile": governance.saveProfile,
   "sign-profile": governance.signProfile,
   "delegate-relayed": governance.delegateRelayed,
-  "advance-handover": governance.advanceHandover,
+  "advance-handover": handover.advanceHandover,
   "run-simulation": governance.runSimulation,
   subscribe: governance.subscribe,
   "end-subscription": governance.endSubscription,
   "open-poll": polls.openPoll,
   "vote-in-poll": polls.voteInPoll,
-});
+};
+wire(actions);
 const policyForm = document.querySelector<HTMLFormElement>("form[data-action=propose-policy]");
 if (policyForm) linkPolicyFields(policyForm);
 drafts.fillDates();
-governance.startCountdowns();
+startCountdowns();
+handover.followHandover((card) => wire(actions, card));
 polls.followPoll();
 watchTables(document);
 start();
