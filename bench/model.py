@@ -21,8 +21,8 @@ from bench.model_once import once_figures, repeat_tasks
 from bench.report import Figure, figure
 from lam_core.card import write_card
 from lam_core.dataset import Dataset
-from lam_core.evaluate import TASKS, Evaluation, evaluate, read_log
-from lam_core.improve import GATE, RESULT, Rounds, improve
+from lam_core.evaluate import TASKS, Evaluation, difference, evaluate, read_log
+from lam_core.improve import CONTROL, GATE, RESULT, Plan, improve
 from lam_core.model_commands import read_data, replay_arms
 from lam_core.model_release import (
     MANIFEST,
@@ -38,6 +38,10 @@ STATE = Path(".bench/model")
 EPISODE_SEED = "bench"
 """Of all episodes that are reported. One decision was made on seeing them: how long the driver
 waits after typing (docs/LOG.md)."""
+
+IMPROVED = "improved"
+IMPROVED_SEED = "reward-trained"
+"""Of the episodes by which self-training is judged: seen by nobody before it was done."""
 
 ROUNDS = (3, 10, 25, 50, 100, 200)
 LOG = "episodes.jsonl"
@@ -149,9 +153,12 @@ class Bench:
             log=self.state / "replay" / LOG,
         )
 
-    def improved(self, first: Arm) -> bool:
-        """Whether a round of self-training, made now where it was not, gave a better release."""
-        folder = self.state / "improved"
+    def judge_improved(self, first: Arm, episodes: int) -> None:
+        """The reward-trained release, the one it came from and the control, side by side.
+
+        Self-training is done now where it was not; nothing is judged when it gave no release.
+        """
+        folder = self.state / IMPROVED
         if not (folder / RESULT).exists():
             self.release(first)
             improve(
@@ -159,10 +166,24 @@ class Bench:
                 trained=self.state / first.name,
                 out=folder,
                 tasks=WEAK,
-                rounds=Rounds(),
+                plan=Plan(),
                 tell=console.print,
             )
-        return (folder / MANIFEST).exists()
+        if not (folder / MANIFEST).exists():
+            return
+        folders = {"before": self.state / first.name, "control": folder / CONTROL, "after": folder}
+        policies = {
+            arm: ModelPolicy(load_release(path).model, finishes=False)
+            for arm, path in folders.items()
+        }
+        console.print(f"{IMPROVED}: {episodes} episodes of each task")
+        evaluate(
+            {arm: lambda task, policy=policy: policy for arm, policy in policies.items()},  # type: ignore[misc]
+            tasks=self.tasks,
+            episodes=episodes,
+            seed=IMPROVED_SEED,
+            log=folder / LOG,
+        )
 
     def found(self, name: str) -> Evaluation:
         """The episodes kept of an arm, of the tasks of this sitting."""
@@ -193,8 +214,8 @@ def run(bench: Bench, options: argparse.Namespace) -> None:
             bench.judge(arm, episodes)
         if "replay" in options.parts:
             bench.judge_replay(min(episodes, options.replay_episodes))
-        if "improved" in options.parts and bench.improved(arms_of("demonstrations", options)[0]):
-            bench.judge(Arm("improved", Config()), episodes)
+        if "improved" in options.parts:
+            bench.judge_improved(arms_of("demonstrations", options)[0], episodes)
     if "once" in options.parts:
         repeat_tasks(bench.recordings, bench.state / "once.jsonl", _fallback(arms, bench))
 
@@ -221,9 +242,10 @@ def figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
 
 def _means(bench: Bench, name: str, told: str, at_least: float | None = None) -> list[Figure]:
     found = bench.found(name)
-    if not found.episodes:
-        return []
-    arm = found.arms()[0]
+    return _mean(found, found.arms()[0], told, at_least) if found.episodes else []
+
+
+def _mean(found: Evaluation, arm: str, told: str, at_least: float | None = None) -> list[Figure]:
     of = found.summary()[arm]
     interval = f"{of['low_percent']}–{of['high_percent']}"
     counts = f"{len(of['tasks'])} tasks, {of['episodes']} episodes, 95 % {interval}"
@@ -285,22 +307,30 @@ def _families(bench: Bench, options: argparse.Namespace) -> list[Figure]:
 
 
 def _improved(bench: Bench) -> list[Figure]:
-    judged = read_log(bench.state / "improved" / GATE)
     told = {
         "before": "before self-training",
         "control": "control, as many steps more on demonstrations",
         "after": "after self-training",
         "after rollback": "after self-training and rollback",
     }
-    gate = [
+    gate, judged = read_log(bench.state / IMPROVED / GATE), bench.found(IMPROVED)
+    made = [
         figure(
-            f"{told[arm]} ({len(judged.tasks())} weak tasks, {len(judged.of(arm))} episodes)",
-            judged.mean(arm),
+            f"{told[arm]} ({len(gate.tasks())} weak tasks, {len(gate.of(arm))} episodes)",
+            gate.mean(arm),
             "%",
         )
-        for arm in judged.arms()
+        for arm in gate.arms()
     ]
-    return gate + _means(bench, "improved", "reward-trained, one round", at_least=85)
+    for arm in judged.arms():
+        at_least = 85 if arm == "after" else None
+        made += _mean(judged, arm, f"reward-trained apart: {told[arm]}", at_least)
+    for arm in ("before", "control"):
+        if judged.episodes:
+            mean, low, high = difference(judged, "after", arm)
+            name = f"gained by rewards over {told[arm]} (95 % {low:.1f}–{high:.1f})"
+            made.append(figure(name, mean, "points"))
+    return made
 
 
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:

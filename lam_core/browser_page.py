@@ -11,6 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from lam_core.act_types import Action
 from lam_core.observation import Observation
@@ -22,6 +23,8 @@ TYPED_QUIET_MS = 400
 """After typing it takes longer: pages wait for a pause before they suggest something."""
 SETTLE_LIMIT_MS = 2_000
 LOAD_LIMIT_MS = 20_000
+SUBMENU_LIMIT_MS = 600
+"""Menus wait until the pointer rests before they open what is below an item."""
 TYPING_DELAY_MS = 0
 
 SEGMENTED = frozenset({"date", "time", "month", "week", "datetime-local"})
@@ -45,6 +48,14 @@ _KEYS = {
     NamedKey.END: "End",
 }
 _MODIFIERS = {"alt": "Alt", "control": "Control", "meta": "Meta", "shift": "Shift"}
+
+_SUBMENU = """([x, y]) => {
+  const item = document.elementFromPoint(x, y)?.closest('[role="menuitem"][aria-haspopup]');
+  const menu = item && (document.getElementById(item.getAttribute('aria-controls')) ??
+    item.parentElement.querySelector(':scope > [role="menu"]'));
+  return menu ? menu.checkVisibility() : null;
+}"""
+"""Whether the submenu of the item at a point is shown, null where there is none."""
 
 
 class ActionError(RuntimeError):
@@ -178,8 +189,19 @@ class LivePage:
         x, y = self.place(_target(action), action.offset)
         self._hold(action)
         self.page.mouse.move(x, y)
-        self.page.mouse.click(x, y, button=action.button, click_count=action.count)
+        if not self._opened_by_pointing(x, y):
+            self.page.mouse.click(x, y, button=action.button, click_count=action.count)
         self._release(action)
+
+    def _opened_by_pointing(self, x: float, y: float) -> bool:
+        """Whether the pointer is on an item of a menu whose submenu is open, or opens for it."""
+        if self.call(f"({_SUBMENU})(argument)", [x, y]) is None:
+            return False
+        try:
+            self.page.wait_for_function(_SUBMENU, arg=[x, y], timeout=SUBMENU_LIMIT_MS)
+        except PlaywrightTimeout:
+            return False
+        return True
 
     def _drag(self, action: Action) -> None:
         x, y = self.place(_target(action), action.offset)

@@ -55,7 +55,7 @@ def card(
         f"`{manifest['made_of']['data']}`. Observations hold nothing that only the person's own "
         "pointer or scrolling caused, and no typed characters.",
         "## Training\n\n"
-        f"Behaviour cloning{_beyond(config)}: {config['steps']:,} steps of {config['batch']} "
+        f"Behaviour cloning{_beyond(manifest)}: {config['steps']:,} steps of {config['batch']} "
         f"decisions, seed {config['seed']}, on {made_on['processor'] or made_on['machine']} with "
         f"{made_on['threads']} thread(s) of torch {made_on['torch']}."
         + ("\n\n![Training curve](curve.svg)" if curve else ""),
@@ -66,8 +66,16 @@ def card(
     return "\n\n".join(parts) + "\n"
 
 
-def _beyond(config: dict[str, Any]) -> str:
-    return " and then its own rewarded attempts" if config.get("base") else " of demonstrations"
+def _beyond(manifest: dict[str, Any]) -> str:
+    own = manifest["metrics"].get("reward_trained")
+    if not own:
+        return " of demonstrations"
+    return (
+        f", beginning with the weights of the release `{own['base']}`, of demonstrations and of "
+        f"{own['rewarded']:,} of {own['attempts']:,} own attempts, in {own['rounds']} rounds, that "
+        f"the pages rewarded ({', '.join(own['tasks'])}). Whoever's recordings that release "
+        "learned from is in the attempts as well: to forget somebody, both are made anew. Then"
+    )
 
 
 def _figures(evaluation: dict[str, Any] | None) -> str:

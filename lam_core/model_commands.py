@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,14 @@ from rich.table import Table
 
 from lam_core.act import Run, allow, decline
 from lam_core.act_types import Goal
+from lam_core.attempts import Attempting
 from lam_core.browser import BrowserError, open_browser, open_context
 from lam_core.browser_page import LivePage, PageGone
 from lam_core.card import write_card
 from lam_core.dataset import DataError, Dataset, build, load_dataset
 from lam_core.evaluate import TASKS, Episode, Evaluation, PolicyFor, evaluate
 from lam_core.evaluation_report import write_report
-from lam_core.improve import Rounds, improve
+from lam_core.improve import Plan, improve
 from lam_core.miniwob_env import NoPage
 from lam_core.model_release import (
     ReleaseError,
@@ -244,18 +244,48 @@ def improve_release(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a release further on its own rewarded attempts, with a control arm and rollback."""
     torch.set_num_threads(1)
     data = read_data(arguments.recordings)
-    rounds = Rounds(
-        episodes=arguments.episodes, steps=arguments.steps, gate_episodes=arguments.gate
-    )
-    result = improve(
-        data,
-        trained=arguments.trained,
-        out=arguments.out,
-        tasks=list(arguments.tasks or TASKS),
-        rounds=replace(rounds, seed=arguments.seed),
-        tell=lambda text: console.print(text, highlight=False),
+    tasks = list(arguments.tasks or TASKS)
+    with _bar("{task.fields[last]}") as bar:
+        training = bar.add_task("Training", total=arguments.steps, last="")
+        gate = bar.add_task("Judging", total=3 * len(tasks) * arguments.gate, last="")
+
+        def report(progress: Progress) -> None:
+            told = f"loss {progress.loss:.3f}  right {progress.accuracy:.3f}"
+            bar.update(training, completed=progress.step, last=told)
+
+        result = improve(
+            data,
+            trained=arguments.trained,
+            out=arguments.out,
+            tasks=tasks,
+            plan=_plan(arguments),
+            tell=lambda text: console.print(text, highlight=False),
+            report=report,
+            told=lambda episode: bar.update(gate, advance=1, last=episode.task),
+        )
+    console.print(
+        f"before {result.before:.1f} %, control {result.control:.1f} %, after "
+        f"{result.after:.1f} %: "
+        + (f"release in {arguments.out}" if result.accepted else "not better, no release")
     )
     return result.document()
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    attempting = Attempting(
+        attempts=arguments.attempts,
+        enough=arguments.enough,
+        tries=arguments.tries,
+        temperature=arguments.temperature,
+        seed=arguments.seed,
+    )
+    return Plan(
+        rounds=arguments.rounds,
+        attempting=attempting,
+        weight=arguments.weight,
+        steps=arguments.steps,
+        gate_episodes=arguments.gate,
+    )
 
 
 def act(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -372,8 +402,23 @@ def _improve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", type=Path, help="what the release was trained on")
     parser.add_argument("trained", type=Path, help="folder of the training run")
     parser.add_argument("--out", type=Path, required=True, help="folder for the new release")
+    plan = Plan()
+    how = plan.attempting
+    for name, default, meaning in (
+        ("--rounds", plan.rounds, "rounds of attempts, each by the model of the last"),
+        ("--attempts", how.attempts, "most attempts at a task and round"),
+        ("--enough", how.enough, "rewarded attempts after which a task has enough"),
+        ("--tries", how.tries, "attempts at one episode until it is rewarded"),
+        ("--weight", plan.weight, "recordings that the attempts at a task count as"),
+        ("--steps", plan.steps, "further training steps"),
+        ("--gate", plan.gate_episodes, "episodes of each task to judge by"),
+    ):
+        parser.add_argument(name, type=int, default=default, help=f"{meaning} ({default})")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=how.temperature,
+        help=f"of the first try; the second is twice as hot, and so on ({how.temperature})",
+    )
     parser.add_argument("--tasks", nargs="+", help="tasks to improve (the 56 standard ones)")
-    parser.add_argument("--episodes", type=int, default=20, help="attempts at each task (20)")
-    parser.add_argument("--steps", type=int, default=1200, help="further training steps (1200)")
-    parser.add_argument("--gate", type=int, default=6, help="episodes of each task to judge (6)")
-    parser.add_argument("--seed", default="improve", help="seed of the attempts (improve)")
+    parser.add_argument("--seed", default=how.seed, help=f"seed of the attempts ({how.seed})")

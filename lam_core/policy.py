@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -22,6 +22,11 @@ LONGEST_SPAN = 24
 REPEATS = 40
 TOGGLE_REPEATS = 2
 """How often an action may be done in one run; ticking a box twice undoes it."""
+
+IDLE_REPEATS = 3
+"""How often without effect: what was covered or closed once may be reached once more."""
+
+_RANGE = re.compile(r"\b(?:between|from) (\d{1,2}) ?(?:-|–|and|to) ?(\d{1,2})\b")
 
 SEGMENTED = frozenset({"date", "time", "month", "week", "datetime-local"})
 _KIND_OF: dict[str, Kind] = {"click": Kind.CLICK, "type": Kind.TYPE, "select": Kind.SELECT}
@@ -71,6 +76,7 @@ class ModelPolicy:
         features = featurise(instruction, page, past)
         for choice in self.choices(instruction, features):
             node = page.nodes[choice.position]
+            choice = _guessed(instruction, node, choice, past)
             if self._finishes and _is_done(node, choice, past):
                 return Decision(Action("finish"), choice.chance)
             if not _is_circling(node, choice, past):
@@ -83,13 +89,7 @@ class ModelPolicy:
         with torch.inference_mode():
             output = self._model(batch)
             scores = output.actions[0].flatten()
-            if self._sampled is not None:
-                noise = torch.rand(scores.shape, generator=self._sampled).clamp(1e-9, 1 - 1e-9)
-                ranked = (scores / self._temperature - torch.log(-torch.log(noise))).argsort(
-                    descending=True
-                )
-            else:
-                ranked = scores.argsort(descending=True)
+            ranked = self._drawn(scores).argsort(descending=True)
             for flat in ranked.tolist():
                 position, kind = divmod(flat, KINDS)
                 if not features.allowed[position, kind]:
@@ -100,10 +100,17 @@ class ModelPolicy:
                 text = ""
                 if kind in (Kind.TYPE, Kind.SELECT):
                     batch.node = torch.tensor([position])
-                    chances = self._model.pointers(output, batch)[0]
+                    chances = self._drawn(self._model.pointers(output, batch)[0])
                     text = _spanned(instruction, features, chances)
                 chance = float(scores[flat].exp())
                 yield Choice(chance, position, Kind(kind), text)
+
+    def _drawn(self, scores: torch.Tensor) -> torch.Tensor:
+        """Scores whose greatest is a draw from their softmax (Gumbel noise); else as they are."""
+        if self._sampled is None:
+            return scores
+        noise = torch.rand(scores.shape, generator=self._sampled).clamp(1e-9, 1 - 1e-9)
+        return scores / self._temperature - torch.log(-torch.log(noise))
 
 
 def action_of(node: Node, choice: Choice, past: Sequence[Past] = ()) -> Action:
@@ -164,6 +171,19 @@ def _as_typed(node: Node, text: str) -> str:
     return text
 
 
+def _guessed(instruction: str, node: Node, choice: Choice, past: Sequence[Past]) -> Choice:
+    """The choice; in a number field of which the instruction names only a range, a number of it
+    that was not typed yet. What to type stands nowhere then, and pages say when it is right."""
+    found = _RANGE.search(instruction)
+    if not found or node.element.type != "number" or choice.kind is Kind.ENTER:
+        return choice
+    key = signature(node.element)
+    tried = {step.text for step in past if signature(step.element) == key}
+    numbers = map(str, range(int(found[1]), int(found[2]) + 1))
+    left = [number for number in numbers if number not in tried]
+    return replace(choice, kind=Kind.TYPE, text=left[0]) if left else choice
+
+
 def _times(node: Node, choice: Choice, past: Sequence[Past]) -> list[Past]:
     key = signature(node.element)
     return [p for p in past if p.kind is choice.kind and signature(p.element) == key]
@@ -177,10 +197,21 @@ def _is_done(node: Node, choice: Choice, past: Sequence[Past]) -> bool:
 
 
 def _is_circling(node: Node, choice: Choice, past: Sequence[Past]) -> bool:
-    """Whether an action had no effect the last time, or was done often."""
+    """Whether an action was done often, or had no effect on the page as it still is."""
     before = _times(node, choice, past)
     if node.kind == _LINK and choice.kind is Kind.CLICK:
         # What a stepping button changes is often a value, whose characters are not observed.
         return len(before) >= REPEATS
     most = TOGGLE_REPEATS if node.kind == _TOGGLE else REPEATS
-    return len(before) >= most or any(not step.changed for step in before)
+    idle = sum(not step.changed for step in before)
+    return len(before) >= most or idle >= IDLE_REPEATS or _idle_since(before, past)
+
+
+def _idle_since(before: Sequence[Past], past: Sequence[Past]) -> bool:
+    """Whether one of these steps had no effect, and none since then had any."""
+    for step in reversed(past):
+        if step.changed:
+            return False
+        if step in before:
+            return True
+    return False

@@ -48,10 +48,16 @@ def unlearn(
     """Write to `out` the release without a contributor. `trained` is the folder of the run.
 
     Raises DataError for somebody who contributed nothing, TrainingError when the run's
-    checkpoints are missing or of other data.
+    checkpoints are missing or of other data, or when it began with another release's weights.
     """
     manifest = read_manifest(trained)
     config = config_of(manifest["made_of"]["config"])
+    if config.base:
+        # The attempts are those of a model that everybody's recordings made.
+        raise TrainingError(
+            f"{manifest['name']} learned from attempts of the release it came from: forget in that "
+            "one, then improve it again; no attempt made before may be used"
+        )
     if manifest["made_of"]["data"] != data.digest():
         raise TrainingError(f"{trained} was not trained on this data")
     rest = data.without(contributor)

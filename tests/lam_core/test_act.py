@@ -116,6 +116,23 @@ def test_a_key_is_pressed_and_a_part_of_the_page_scrolled(open_page):
     assert live.page.evaluate("document.getElementById('box').scrollTop") == 200
 
 
+def test_pressing_an_item_that_has_a_submenu_opens_it_and_chooses_nothing(open_page):
+    live = open_page(
+        """
+        <ul role=menu><li onmouseenter="setTimeout(() => below.hidden = false, 250)">
+          <div role=menuitem aria-haspopup=true onclick="document.title += 'Fruit'">Fruit</div>
+          <ul role=menu id=below hidden>
+            <li><div role=menuitem onclick="document.title += 'Apple'">Apple</div></li>
+          </ul>
+        </li></ul>
+        <p><i role=menuitem aria-haspopup=true onclick="document.title += 'More'">More</i></p>"""
+    )
+    outcome = run(live, click("Fruit"), click("Fruit"), click("Apple"), click("More"))
+    assert outcome.finished
+    assert [done.changed for done in outcome.steps[:2]] == [True, False]
+    assert live.page.title() == "AppleMore"
+
+
 def test_targets_in_shadow_roots_and_frames_are_pressed(open_page):
     live = open_page(
         """

@@ -1,21 +1,46 @@
 """Learning on from one's own rewarded attempts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from lam_core.act_types import Action, Done
-from lam_core.dataset import build
+from lam_core.attempts import Attempting, examples_of_attempt
+from lam_core.card import CARD
+from lam_core.dataset import Dataset, build, build_examples
 from lam_core.evaluate import Episode, Evaluation
+from lam_core.examples import examples_of
 from lam_core.features import Kind
-from lam_core.improve import RESULT, Rounds, examples_of_attempt, improve, worse_tasks
-from lam_core.model_release import default_release
+from lam_core.improve import (
+    CONTROL,
+    GATE,
+    RESULT,
+    Improved,
+    Improvement,
+    Plan,
+    balanced,
+    improve,
+    worse_tasks,
+)
+from lam_core.model_release import (
+    OWN,
+    ModelRelease,
+    ReleaseError,
+    default_release,
+    load_release,
+    read_manifest,
+)
 from lam_core.observation import Observation
+from lam_core.training import TrainingError
+from lam_core.unlearn import affected, unlearn
 from tests.lam_core.demonstrations import button, demonstrations, element, page
 
 TASKS = ["click-button", "click-test"]
-ROUNDS = Rounds(episodes=2, kept_per_task=1, steps=2, gate_episodes=1)
+PLAN = Plan(
+    rounds=2, attempting=Attempting(attempts=3, enough=2), weight=4, steps=2, gate_episodes=1
+)
 
 
 @pytest.fixture(autouse=True)
@@ -23,21 +48,74 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-def test_a_round_keeps_what_it_did_and_goes_on_from_it(tmp_path):
+def trained_on(data: Dataset) -> ModelRelease:
+    """The release that comes along, as if it were of this data."""
+    release = load_release(default_release())
+    made_of = {**release.manifest["made_of"], "data": data.digest()}
+    return replace(release, manifest={**release.manifest, "made_of": made_of})
+
+
+def test_rounds_are_kept_and_gone_on_from(tmp_path):
     data = build(demonstrations())
     told: list[str] = []
-    options = {"trained": default_release(), "out": tmp_path, "tasks": TASKS, "rounds": ROUNDS}
-    first = improve(data, tell=told.append, **options)
-    assert 0 < first.rewarded <= len(TASKS) * ROUNDS.kept_per_task
-    assert first.rewarded <= first.attempts
-    assert (tmp_path / "control").is_dir()
+    first = Improvement(data, trained_on(data), tmp_path, TASKS, PLAN, told.append).run()
+    made = [*tmp_path.glob("attempts/round-*/*.json")]
+    assert len(made) == PLAN.rounds * len(TASKS)
+    assert 0 < first.rewarded <= first.attempts <= len(made) * PLAN.attempting.attempts
+    assert "click-button: 2 of 2 attempts rewarded" in told
+    assert load_release(tmp_path / CONTROL).manifest["data"]["examples"] == len(data)
     assert first.accepted == (first.after > max(first.before, first.control))
     assert first.accepted == (tmp_path / "model.safetensors").exists()
     assert json.loads((tmp_path / RESULT).read_text()) == first.document()
-    kept = {p: p.read_bytes() for p in (tmp_path / "attempts.npz", tmp_path / "gate.jsonl")}
-    again = improve(data, **options)
-    assert again == first
+    kept = {path: path.read_bytes() for path in (*made, tmp_path / GATE)}
+    assert Improvement(data, trained_on(data), tmp_path, TASKS, PLAN).run() == first
     assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_a_release_of_other_data_is_refused(tmp_path):
+    with pytest.raises(ReleaseError, match="not trained on this data"):
+        improve(
+            build(demonstrations()),
+            trained=default_release(),
+            out=tmp_path,
+            tasks=TASKS,
+            plan=PLAN,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_reward_trained_says_so_and_can_not_be_forgotten_from(tmp_path):
+    data = build(demonstrations())
+    improvement = Improvement(data, trained_on(data), tmp_path, TASKS, PLAN)
+    own = [attempts_at("click-test", 3)]
+    result = Improved(8, 3, 50, 50, 60, ["click-button"], accepted=True)
+    improvement.write(improvement.trained("candidate", own), own, result)
+    manifest = read_manifest(tmp_path)
+    assert manifest["metrics"]["reward_trained"] == {
+        "base": improvement.base.hash,
+        "rounds": 2,
+        "attempts": 8,
+        "rewarded": 3,
+        "tasks": ["click-test"],
+    }
+    assert manifest["data"]["examples"] == len(data), "what people recorded"
+    assert manifest["made_of"]["data"] != data.digest()
+    assert "3 of 8 own attempts" in (tmp_path / CARD).read_text()
+    somebody = data.contributors[0]
+    assert affected(somebody, tmp_path) == {"lam-2-improved": True}
+    with pytest.raises(TrainingError, match="forget in that one"):
+        unlearn(data, contributor=somebody, trained=tmp_path, out=tmp_path / "without")
+
+
+def attempts_at(task: str, count: int) -> Dataset:
+    examples = list(examples_of(demonstrations()[0][1]))
+    return build_examples((OWN, task, number, examples) for number in range(count))
+
+
+def test_attempts_at_a_task_count_the_same_however_many_there_are():
+    made = balanced([attempts_at("few", 2), attempts_at("many", 5), attempts_at("few", 1)], 15)
+    assert [data.tasks[0] for data in made] == 5 * ["few"] + 3 * ["many"] + 5 * ["few"]
+    assert len(balanced([attempts_at("many", 5)], 1)) == 1
 
 
 def test_attempts_teach_what_had_an_effect():

@@ -1,0 +1,172 @@
+"""A model's own attempts at tasks, of which those that the page rewarded teach.
+
+What is easy is learned already: an episode that was not done is tried again, each time less
+greedily, until it is rewarded or given up. The attempts of a task are kept in one file, so that
+a run that was stopped goes on with the next task.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from lam_core.act_types import Done
+from lam_core.browser import open_browser
+from lam_core.browser_page import PageGone
+from lam_core.dataset import Dataset, build_examples, load_dataset, write_atomically
+from lam_core.evaluate import run_episode
+from lam_core.examples import Example
+from lam_core.features import Kind, featurise, read
+from lam_core.miniwob_env import Episodes
+from lam_core.model import ActionModel
+from lam_core.model_release import OWN
+from lam_core.policy import ModelPolicy, past_of
+from lam_core.words import Token, tokens_of
+
+Tell = Callable[[str], None]
+LIMIT_MS = 60_000
+"""Time for an attempt. What is right is to be learned here, on however busy a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempting:
+    """How much is tried of each task.
+
+    At most `attempts`, until `enough` were rewarded, or none of the first `hopeless`. An episode
+    is tried `tries` times; the first time at `temperature`, the second at twice that, and so on.
+    """
+
+    attempts: int = 90
+    enough: int = 50
+    hopeless: int = 40
+    tries: int = 3
+    temperature: float = 0.25
+    seed: str = "improve"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of the attempts at a task."""
+
+    attempts: int = 0
+    rewarded: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(self.attempts + other.attempts, self.rewarded + other.rewarded)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt: the examples it gives, None where it was not rewarded."""
+
+    seed: str
+    examples: list[Example] | None
+
+
+def attempt_tasks(
+    model: ActionModel,
+    tasks: Sequence[str],
+    how: Attempting,
+    folder: Path,
+    tell: Tell = lambda text: None,
+) -> None:
+    """Make the attempts at the tasks that `folder` does not hold yet. Raises BrowserError, NoPage.
+
+    Each task has `TASK.json`, a Tally, and `TASK.npz` with the examples, where any was rewarded.
+    """
+    for task in tasks:
+        tallied = folder / f"{task}.json"
+        if tallied.exists():
+            continue
+        made = _attempts(model, task, how)
+        rewarded = [attempt.examples for attempt in made if attempt.examples]
+        if rewarded:
+            numbered = enumerate(rewarded)
+            own = build_examples((OWN, task, number, examples) for number, examples in numbered)
+            own.save(folder / f"{task}.npz")
+        tally = Tally(len(made), len(rewarded))
+        write_atomically(tallied, json.dumps(asdict(tally)).encode())
+        tell(f"{task}: {tally.rewarded} of {tally.attempts} attempts rewarded")
+
+
+def tally_of(folder: Path) -> dict[str, Tally]:
+    """By task, what `attempt_tasks` has made in a folder."""
+    return {path.stem: Tally(**json.loads(path.read_bytes())) for path in _sorted(folder, "json")}
+
+
+def rewarded_of(folder: Path) -> list[Dataset]:
+    """The examples of rewarded attempts in a folder, a dataset for each task that has any."""
+    return [load_dataset(path) for path in _sorted(folder, "npz")]
+
+
+def _sorted(folder: Path, ending: str) -> list[Path]:
+    return sorted(path for path in folder.glob(f"*.{ending}") if not path.name.startswith("."))
+
+
+def _attempts(model: ActionModel, task: str, how: Attempting) -> list[Attempt]:
+    """All attempts at a task. A browser that died is started again for the next one."""
+    made: list[Attempt] = []
+    waiting = [(number, 0) for number in reversed(range(how.attempts))]
+    while _goes_on(made, how):
+        with open_browser() as browser:
+            pages = Episodes(browser, limit_ms=LIMIT_MS)
+            while browser.is_connected() and _goes_on(made, how):
+                number, tried = waiting.pop()
+                made.append(_attempt(pages, model, task, how, number, tried))
+                if made[-1].examples is None and tried + 1 < how.tries:
+                    waiting.append((number, tried + 1))
+    return made
+
+
+def _goes_on(made: Sequence[Attempt], how: Attempting) -> bool:
+    rewarded = sum(attempt.examples is not None for attempt in made)
+    hopeless = len(made) >= how.hopeless and not rewarded
+    return len(made) < how.attempts and rewarded < how.enough and not hopeless
+
+
+def _attempt(
+    pages: Episodes, model: ActionModel, task: str, how: Attempting, number: int, tried: int
+) -> Attempt:
+    policy = ModelPolicy(
+        model,
+        finishes=False,
+        sampled=torch.Generator().manual_seed(1000 * number + tried),
+        temperature=how.temperature * (1 + tried),
+    )
+    seed = f"{how.seed}/{task}/{number}"
+    try:
+        made, history = run_episode(pages, policy, arm="attempt", task=task, seed=seed)
+    except PageGone:
+        return Attempt(seed, None)
+    return Attempt(seed, examples_of_attempt(made.goal, history) if made.done else None)
+
+
+def examples_of_attempt(instruction: str, history: Sequence[Done]) -> list[Example]:
+    """What the steps of an attempt teach; those without effect teach nothing."""
+    examples = []
+    for position, done in enumerate(history):
+        past = past_of(history[: position + 1])
+        if not done.changed or done.action.target is None or not past:
+            continue
+        page = read(instruction, done.observation)
+        node = page.node_at(done.action.target)
+        kind = past[-1].kind
+        span = _span(tokens_of(instruction), instruction, done.action.text)
+        if node < 0 or (kind in (Kind.TYPE, Kind.SELECT) and span is None):
+            continue
+        features = featurise(instruction, page, past[:-1])
+        examples.append(Example(features, [(node, kind)], span))
+    return examples
+
+
+def _span(tokens: Sequence[Token], instruction: str, text: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    for first in range(len(tokens)):
+        for last in range(first, len(tokens)):
+            if instruction[tokens[first].start : tokens[last].end] == text:
+                return first, last
+    return None
