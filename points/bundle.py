@@ -6,7 +6,6 @@ what goes on chain. The same ledger and policy give the same bytes anywhere. Pur
 `nodes.bin` beside them, outside the hash, is the tree as an array, for serving proofs.
 """
 
-import contextlib
 import hashlib
 import itertools
 import os
@@ -15,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import orjson
@@ -85,35 +84,63 @@ class Bundle:
     path: Path
 
 
-def write(folder: Path, *, header: Header, policy: dict[str, Any], rows: Iterable[Row]) -> Bundle:
-    """Write an epoch's bundle as `folder/epoch-N`, replacing what an interrupted run left there.
+class Draft:
+    """A bundle being written into a folder of its own: first the rows, then what depends on more.
 
-    Rows are in the order of their leaves, without gaps, and are read once: there may be millions.
-    The directory appears complete or not at all, except that a replacement is briefly absent.
+    Used as a context, after which the folder is either the bundle or gone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".epoch-{header.epoch}-", dir=folder))
-    with _removed_on_error(building):
-        table = _Table()
-        files = {"allocations.json": _store(building / "allocations.json", table.read(rows))}
-        tree = table.tree()
-        root = tree.root if tree else EMPTY_ROOT
-        dump = tree.dump_parts(table.values) if tree else [b"null"]
-        totals = canonical_json(_totals(header, table, root))
-        files |= {
-            "policy.json": _store(building / "policy.json", [canonical_json(policy)]),
-            "totals.json": _store(building / "totals.json", [totals]),
-            "tree.json": _store(building / "tree.json", dump),
+
+    def __init__(self, folder: Path, epoch: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._target = path_of(folder, epoch)
+        self._building = Path(tempfile.mkdtemp(prefix=f".epoch-{epoch}-", dir=folder))
+        self._table = _Table()
+        self._files: dict[str, Stored] = {}
+        self._root = EMPTY_ROOT
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self._building, ignore_errors=True)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Write allocations and tree. Rows are in the order of their leaves, without gaps, and are
+        read once: there may be millions."""
+        allocations = _store(self._building / "allocations.json", self._table.read(rows))
+        tree = self._table.tree()
+        dump = tree.dump_parts(self._table.values) if tree else [b"null"]
+        self._files |= {
+            "allocations.json": allocations,
+            "tree.json": _store(self._building / "tree.json", dump),
         }
-        manifest = canonical_json(_manifest(header, files))
-        _store(building / "manifest.json", [manifest])
-        _store(building / NODES, [tree.nodes.tobytes()] if tree else [])
-        building.chmod(0o755)
-        target = path_of(folder, header.epoch)
-        shutil.rmtree(target, ignore_errors=True)
-        building.rename(target)
-    _sync(folder)
-    return Bundle(digest_bytes(manifest), root, target)
+        _store(self._building / NODES, [tree.nodes.tobytes()] if tree else [])
+        self._root = tree.root if tree else EMPTY_ROOT
+
+    def complete(self, *, header: Header, policy: dict[str, Any]) -> Bundle:
+        """Write the rest and put the bundle in its place, where an interrupted run's may lie.
+
+        It appears complete or not at all, except that a replacement is briefly absent.
+        """
+        totals = canonical_json(_totals(header, self._table, self._root))
+        self._files |= {
+            "policy.json": _store(self._building / "policy.json", [canonical_json(policy)]),
+            "totals.json": _store(self._building / "totals.json", [totals]),
+        }
+        manifest = canonical_json(_manifest(header, self._files))
+        _store(self._building / "manifest.json", [manifest])
+        self._building.chmod(0o755)
+        shutil.rmtree(self._target, ignore_errors=True)
+        self._building.rename(self._target)
+        _sync(self._target.parent)
+        return Bundle(digest_bytes(manifest), self._root, self._target)
+
+
+def write(folder: Path, *, header: Header, policy: dict[str, Any], rows: Iterable[Row]) -> Bundle:
+    """Write an epoch's bundle as `folder/epoch-N` (see Draft)."""
+    with Draft(folder, header.epoch) as draft:
+        draft.add(rows)
+        return draft.complete(header=header, policy=policy)
 
 
 class _Table:
@@ -247,15 +274,6 @@ def _manifest(header: Header, files: Mapping[str, Stored]) -> dict[str, Any]:
         "previous": header.previous_bundle_hash,
         "version": VERSION,
     }
-
-
-@contextlib.contextmanager
-def _removed_on_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _store(path: Path, parts: Iterable[bytes]) -> Stored:

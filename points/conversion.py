@@ -1,16 +1,19 @@
 """An epoch's points become LAM, for a million people at once: sums, shares and allocations in SQL.
 
-Called by the close, which holds the epoch's lock alone. Only the division itself and the digests of
-the entries are computed here; everything per person is a set that never leaves PostgreSQL twice.
-A conversion entry covers up to a thousand people in the order of their addresses.
+Called by the close, which holds the epoch's lock alone: `prepare` says who gets how much, `post`
+writes it to the ledger. Only the division itself and the digests of the entries are computed here;
+everything per person is a set of PostgreSQL's. A conversion entry covers up to a thousand people in
+the order of their addresses.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from accounts.models import Wallet
 from points import ledger
@@ -26,9 +29,13 @@ from points.models import (
     Unit,
 )
 
+logger = logging.getLogger(__name__)
+
 ZERO_ADDRESS = "0x" + "0" * 40
 PEOPLE_PER_ENTRY = 1_000
 WORK_MEM = "256MB"
+PREPARED = "epoch_payments"
+"""The temporary table of what an epoch gives, in columns that an allocation has."""
 
 SUMS = f"""
 CREATE TEMP TABLE epoch_points ON COMMIT DROP AS
@@ -65,6 +72,16 @@ CREATE TEMP TABLE epoch_shares (
     ordinal int NOT NULL, account bigint NOT NULL, wei numeric NOT NULL
 ) ON COMMIT DROP
 """
+# Of everybody who may be paid; the order is that in which the index of addresses is written.
+LAM_ACCOUNTS_AHEAD = f"""
+INSERT INTO points_account (kind, unit, name, address)
+SELECT 'lam', {Unit.LAM_WEI:d}, '', w.address
+FROM points_balance b JOIN points_account p ON p.id = b.account_id AND p.kind = 'points'
+JOIN {Wallet._meta.db_table} w ON w.user_id = p.user_id AND w.is_primary
+WHERE b.amount > 0 AND w.address <> '{ZERO_ADDRESS}'
+    AND NOT EXISTS (SELECT FROM points_account a WHERE a.address = w.address AND a.address <> '')
+ORDER BY w.address ON CONFLICT DO NOTHING
+"""  # noqa: S608
 LAM_ACCOUNTS = f"""
 INSERT INTO points_account (kind, unit, name, address)
 SELECT 'lam', {Unit.LAM_WEI:d}, '', p.address
@@ -72,55 +89,57 @@ FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
 WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.address = p.address AND a.address <> '')
 ORDER BY s.ordinal
 """  # noqa: S608
-PAYMENTS = """
-CREATE TEMP TABLE epoch_payments ON COMMIT DROP AS
-SELECT s.ordinal, s.account, a.id AS lam_account, p.millipoints, p.categories, s.wei
-FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
-JOIN points_account a ON a.address = p.address AND a.address <> ''
-"""
 # New addresses follow the known ones, in the order of addresses.
 LEAVES = """
 INSERT INTO points_leaf (index, account_id, first_epoch_id)
-SELECT (SELECT count(*) FROM points_leaf) + row_number() OVER (ORDER BY s.ordinal) - 1,
-       s.lam_account, %s
-FROM epoch_payments s
-WHERE NOT EXISTS (SELECT FROM points_leaf f WHERE f.account_id = s.lam_account)
+SELECT (SELECT count(*) FROM points_leaf) + row_number() OVER (ORDER BY s.ordinal) - 1, a.id, %s
+FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
+JOIN points_account a ON a.address = p.address AND a.address <> ''
+WHERE NOT EXISTS (SELECT FROM points_leaf f WHERE f.account_id = a.id)
 """
+# Named as the columns of points_allocation are.
+PAYMENTS = f"""
+CREATE TEMP TABLE {PREPARED} ON COMMIT DROP AS
+SELECT s.ordinal, %(epoch)s::bigint AS epoch_id, f.index AS leaf_id, a.id AS lam_account,
+       s.account AS points_account_id, p.categories, p.millipoints, s.wei,
+       s.wei + coalesce(before.cumulative_wei, 0) AS cumulative_wei
+FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
+JOIN points_account a ON a.address = p.address AND a.address <> ''
+JOIN points_leaf f ON f.account_id = a.id
+LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o WHERE o.leaf_id = f.index
+                   ORDER BY o.epoch_id DESC LIMIT 1) before ON true
+"""  # noqa: S608
 # By account, as the largest index of lines is: it is written from one end to the other.
 LINES = f"""
 SELECT n, row_number() OVER (PARTITION BY n ORDER BY side, ordinal) - 1,
        account, unit, category, amount
 FROM (
-    SELECT 1 + ordinal / {{people}} AS n, 1 AS side, ordinal, account,
+    SELECT 1 + ordinal / {{people}} AS n, 1 AS side, ordinal, points_account_id AS account,
            {Unit.MILLIPOINTS:d} AS unit, {Category.CONVERTED:d} AS category,
            -millipoints::numeric AS amount
-    FROM epoch_payments
+    FROM {PREPARED}
     UNION ALL
     SELECT 1 + ordinal / {{people}}, 2, 0, {SystemAccount.CONVERTED:d},
            {Unit.MILLIPOINTS:d}, {Category.CONVERTED:d}, sum(millipoints)
-    FROM epoch_payments GROUP BY 1
+    FROM {PREPARED} GROUP BY 1
     UNION ALL
     SELECT 1 + ordinal / {{people}}, 3, 0, {SystemAccount.EMISSION:d},
            {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, -sum(wei)
-    FROM epoch_payments GROUP BY 1
+    FROM {PREPARED} GROUP BY 1
     UNION ALL
     SELECT 1 + ordinal / {{people}}, 4, ordinal, lam_account,
            {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, wei
-    FROM epoch_payments
+    FROM {PREPARED}
 ) moved
 WHERE amount <> 0 ORDER BY account, n
 """  # noqa: S608
-ALLOCATIONS = """
+ALLOCATIONS = f"""
 INSERT INTO points_allocation
     (epoch_id, leaf_id, points_account_id, entry_id, categories, millipoints, wei, cumulative_wei)
-SELECT %(epoch)s, f.index, s.account, (%(entries)s::bigint[])[1 + s.ordinal / %(people)s],
-       s.categories, s.millipoints, s.wei, s.wei + coalesce(before.cumulative_wei, 0)
-FROM epoch_payments s
-JOIN points_leaf f ON f.account_id = s.lam_account
-LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o WHERE o.leaf_id = f.index
-                   ORDER BY o.epoch_id DESC LIMIT 1) before ON true
-ORDER BY s.ordinal
-"""
+SELECT epoch_id, leaf_id, points_account_id, (%(entries)s::bigint[])[1 + ordinal / %(people)s],
+       categories, millipoints, wei, cumulative_wei
+FROM {PREPARED} ORDER BY ordinal
+"""  # noqa: S608
 
 
 class LedgerInconsistent(RuntimeError):
@@ -128,16 +147,7 @@ class LedgerInconsistent(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Paid:
-    """What an epoch gave."""
-
-    accounts: int
-    millipoints: int
-    wei: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Shares:
+class Shares:
     """The people who are paid, in the order of their addresses; one list a column."""
 
     accounts: list[int]
@@ -147,29 +157,64 @@ class _Shares:
     wei: list[int]
 
 
-def convert(epoch: Epoch, emission_wei: int) -> Paid:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What an epoch gives, divided and in PostgreSQL; not yet in the ledger."""
+
+    shares: Shares
+    heads: list[ledger.Head]
+
+
+def prepare(epoch: Epoch, emission_wei: int) -> Prepared:
     """Divide `emission_wei` among the epoch's points; who can't be paid is carried over.
 
-    Raises LedgerInconsistent when balances are not what the epoch's lines add up to.
+    Accounts and leaves are there afterwards, and the table PREPARED. Raises LedgerInconsistent when
+    balances are not what the epoch's lines add up to.
     """
-    with connection.cursor() as cursor:
-        # Nobody else posts: the trigger need not lock balances before it changes them.
-        cursor.execute("SET LOCAL points.alone = 'on'")
-        # Sums and joins of millions stay in memory instead of in files.
-        cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    _sum_points(epoch)
-    _carry_out(epoch)
-    shares = _divide(emission_wei)
-    # While PostgreSQL makes accounts and leaves, the entries are hashed.
-    with ThreadPoolExecutor(1) as hashing:
-        heads = hashing.submit(list, _heads(epoch, shares))
+    # Nobody else posts: the trigger need not lock balances before it changes them.
+    _execute("SET LOCAL points.alone = 'on'")
+    # Sums and joins of millions stay in memory instead of in files.
+    _execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+    with ThreadPoolExecutor(1) as beside:
+        making = beside.submit(_make_accounts_ahead)
+        _sum_points(epoch)
+        making.result()
+        _carry_out(epoch)
+        shares = _divide(emission_wei)
+        # While PostgreSQL makes leaves, the entries are hashed.
+        heads = beside.submit(list, _heads(epoch, shares))
         _store_shares(shares, epoch)
-        if shares.accounts:
-            _post(epoch, heads.result())
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL points.alone = 'off'")
-        cursor.execute("DROP TABLE epoch_points, epoch_shares, epoch_payments")
-    return Paid(len(shares.accounts), sum(shares.millipoints), sum(shares.wei))
+        return Prepared(shares, heads.result())
+
+
+def post(epoch: Epoch, prepared: Prepared) -> None:
+    """Entries, lines and allocations of what is prepared, whose temporary tables go."""
+    if prepared.heads:
+        people = {"people": PEOPLE_PER_ENTRY}
+        entries = ledger.post_selected(
+            prepared.heads, epoch=epoch.number, lines=LINES.format(**people)
+        )
+        _execute(ALLOCATIONS, {"entries": entries, **people})
+    _execute("SET LOCAL points.alone = 'off'")
+    _execute(f"DROP TABLE epoch_points, epoch_shares, {PREPARED}")
+
+
+def _make_accounts_ahead() -> None:
+    """Make the accounts of addresses that may be paid, over a connection of this thread's own.
+
+    They are half of what a close adds per person, and give nobody anything. Whatever is not made
+    here, because somebody else's transaction holds it, `prepare` makes.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
+            # The close waits for this: it must not wait for what the close itself holds.
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+            cursor.execute(LAM_ACCOUNTS_AHEAD)
+    except OperationalError as error:
+        logger.warning("accounts were not made ahead of the close: %s", error)
+    finally:
+        connection.close()
 
 
 def _execute(statement: str, parameters: Any = None) -> None:
@@ -177,11 +222,14 @@ def _execute(statement: str, parameters: Any = None) -> None:
         cursor.execute(statement, parameters)
 
 
-def _rows(statement: str) -> Iterator[bytes]:
-    """Rows of COPY … TO STDOUT, as text without the line's end."""
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in copy:
-            yield bytes(row)[:-1]
+@contextmanager
+def _whole_tables() -> Iterator[None]:
+    """Join whole tables instead of row by row: half the time, and plans that were made when a table
+    was empty would compare everybody with everybody. Not for triggers that single postings fire,
+    whose plans are kept."""
+    _execute("SET LOCAL enable_nestloop = off")
+    yield
+    _execute("SET LOCAL enable_nestloop = on")
 
 
 def _sum_points(epoch: Epoch) -> None:
@@ -191,11 +239,9 @@ def _sum_points(epoch: Epoch) -> None:
         "numbers": [int(each) for each in Category],
         "names": [each.name.lower() for each in Category],
     }
-    _execute(SUMS, named)
-    # Without an index, a plan made before the table was full compares everybody with everybody.
-    _execute("CREATE UNIQUE INDEX ON epoch_points (account)")
-    _execute("ANALYZE epoch_points")
-    with connection.cursor() as cursor:
+    with _whole_tables(), connection.cursor() as cursor:
+        _execute(SUMS, named)
+        _execute("ANALYZE epoch_points")
         cursor.execute(UNEQUAL)
         if wrong := cursor.fetchone():
             raise LedgerInconsistent(
@@ -225,21 +271,18 @@ def _carry_out(epoch: Epoch) -> None:
     )
 
 
-def _divide(emission_wei: int) -> _Shares:
-    shares = _Shares([], [], [], [], [])
-    for row in _rows(PAID):
-        account, person, address, millipoints = row.decode().split("\t")
-        shares.accounts.append(int(account))
-        shares.people.append(person)
-        shares.addresses.append(address)
-        shares.millipoints.append(int(millipoints))
+def _divide(emission_wei: int) -> Shares:
+    with connection.cursor() as cursor, cursor.copy(PAID) as copy:
+        values = b"".join(map(bytes, copy)).decode().split()
+    accounts, people, addresses, millipoints = (values[column::4] for column in range(4))
+    shares = Shares(list(map(int, accounts)), people, addresses, list(map(int, millipoints)), [])
     # In the order of addresses, to the first of which ties go (as `allocation.allocate` has it).
     if shares.millipoints:
         shares.wei.extend(apportion(emission_wei, shares.millipoints))
     return shares
 
 
-def _store_shares(shares: _Shares, epoch: Epoch) -> None:
+def _store_shares(shares: Shares, epoch: Epoch) -> None:
     """Into temporary tables; accounts and leaves of new addresses are made."""
     _execute(SHARES)
     columns = zip(shares.accounts, shares.wei, strict=True)
@@ -248,11 +291,12 @@ def _store_shares(shares: _Shares, epoch: Epoch) -> None:
             f"{ordinal}\t{account}\t{wei}\n" for ordinal, (account, wei) in enumerate(columns)
         ):
             copy.write("".join(part))
-    _execute("ANALYZE epoch_shares")
-    _execute(LAM_ACCOUNTS)
-    _execute(PAYMENTS)
-    _execute("ANALYZE epoch_payments")
-    _execute(LEAVES, [epoch.number])
+    with _whole_tables():
+        _execute("ANALYZE epoch_shares")
+        _execute(LAM_ACCOUNTS)
+        _execute(LEAVES, [epoch.number])
+        _execute(PAYMENTS, {"epoch": epoch.number})
+        _execute(f"ANALYZE {PREPARED}")
 
 
 def _chunks(rows: Iterable[str], size: int = 5_000) -> Iterator[list[str]]:
@@ -265,13 +309,7 @@ def _chunks(rows: Iterable[str], size: int = 5_000) -> Iterator[list[str]]:
     yield part
 
 
-def _post(epoch: Epoch, heads: list[ledger.Head]) -> None:
-    people = {"people": PEOPLE_PER_ENTRY}
-    entries = ledger.post_selected(heads, epoch=epoch.number, lines=LINES.format(**people))
-    _execute(ALLOCATIONS, {"epoch": epoch.number, "entries": entries, **people})
-
-
-def _heads(epoch: Epoch, shares: _Shares) -> Iterator[ledger.Head]:
+def _heads(epoch: Epoch, shares: Shares) -> Iterator[ledger.Head]:
     posted_at = ledger.timestamp(epoch.closing_at)
     for number, start in enumerate(range(0, len(shares.accounts), PEOPLE_PER_ENTRY)):
         part = slice(start, start + PEOPLE_PER_ENTRY)
@@ -289,7 +327,7 @@ def _heads(epoch: Epoch, shares: _Shares) -> Iterator[ledger.Head]:
         yield ledger.head(draft, _texts(shares, part), posted_at=posted_at)
 
 
-def _texts(shares: _Shares, part: slice) -> list[str]:
+def _texts(shares: Shares, part: slice) -> list[str]:
     """Of the lines that LINES selects for an entry, in their order."""
     points, wei = shares.millipoints[part], shares.wei[part]
     unit, category = Unit.MILLIPOINTS, Category.CONVERTED

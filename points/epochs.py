@@ -9,6 +9,7 @@ Every step can be run again after a crash at any point.
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 from django.conf import settings
@@ -18,13 +19,19 @@ from django.utils import timezone
 
 from chain.deployment import NotDeployed, deployment
 from contributions import policy as adopted
-from contributions.policy_document import Policy
-from points import bundle, ledger, rewards, seal
+from points import bundle, conversion, ledger, rewards, seal
 from points.allocation import Limit, scheduled_emission
 from points.chain_models import EmissionLimit, RootActivation, RootSubmission, RootVeto
-from points.conversion import convert
 from points.ledger import Amount, Draft
-from points.models import FIRST_PERSONAL_ACCOUNT, Category, EntryKind, Epoch, Line, SystemAccount
+from points.models import (
+    FIRST_PERSONAL_ACCOUNT,
+    Allocation,
+    Category,
+    EntryKind,
+    Epoch,
+    Line,
+    SystemAccount,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -105,14 +112,23 @@ def _allocate(epoch: Epoch) -> None:
     """Convert, seal, write the bundle and close; writers of the epoch are shut out."""
     policy = rewards.policy_of(epoch.policy_hash)
     epoch.emission_limit_wei = scheduled_emission(epoch.number, emission_limits())
-    paid = convert(epoch, min(policy.emission(epoch.number), epoch.emission_limit_wei))
-    seal.seal_pending(epoch=epoch.number)
-    epoch.ledger_root = seal.store_tree(epoch.number)
-    epoch.emission_wei = paid.wei
-    epoch.millipoints = paid.millipoints
-    epoch.accounts = paid.accounts
+    prepared = conversion.prepare(
+        epoch, min(policy.emission(epoch.number), epoch.emission_limit_wei)
+    )
+    shares = prepared.shares
+    epoch.emission_wei = sum(shares.wei)
+    epoch.millipoints = sum(shares.millipoints)
+    epoch.accounts = len(shares.accounts)
     epoch.total_wei = epoch.emission_wei + _total_before(epoch.number)
-    written = write_bundle(epoch, policy)
+    with bundle.Draft(settings.BUNDLES_DIR, epoch.number) as draft, ThreadPoolExecutor(1) as beside:
+        # While PostgreSQL posts what each is given, the files that say so are written.
+        rows = list(_copied_rows(epoch.number, conversion.PREPARED))
+        writing = beside.submit(draft.add, map(_row, rows))
+        conversion.post(epoch, prepared)
+        seal.seal_pending(epoch=epoch.number)
+        epoch.ledger_root = seal.store_tree(epoch.number)
+        writing.result()
+        written = draft.complete(header=_header(epoch), policy=policy.document)
     epoch.root, epoch.bundle_hash = written.root, written.hash
     epoch.closed_at = timezone.now()
     epoch.save()
@@ -156,11 +172,19 @@ def emission_limits() -> list[Limit]:
     return [Limit(from_epoch, int(limit)) for from_epoch, limit in rows]
 
 
-def write_bundle(epoch: Epoch, policy: Policy | None = None) -> bundle.Bundle:
-    """Write (again) the bundle of an epoch from the ledger; the same bytes every time."""
-    policy = policy or rewards.policy_of(epoch.policy_hash)
+def write_bundle(epoch: Epoch) -> bundle.Bundle:
+    """Write (again) the bundle of a closed epoch from the ledger; the same bytes every time."""
+    return bundle.write(
+        settings.BUNDLES_DIR,
+        header=_header(epoch),
+        policy=rewards.policy_of(epoch.policy_hash).document,
+        rows=bundle_rows(epoch.number),
+    )
+
+
+def _header(epoch: Epoch) -> bundle.Header:
     previous = Epoch.objects.filter(pk=epoch.number - 1).first()
-    header = bundle.Header(
+    return bundle.Header(
         epoch=epoch.number,
         policy_hash=epoch.policy_hash,
         release_hash=epoch.release_hash,
@@ -172,9 +196,6 @@ def write_bundle(epoch: Epoch, policy: Policy | None = None) -> bundle.Bundle:
         chain_id=epoch.chain_id,
         distributor=epoch.distributor,
         previous_bundle_hash=previous.bundle_hash if previous else "",
-    )
-    return bundle.write(
-        settings.BUNDLES_DIR, header=header, policy=policy.document, rows=bundle_rows(epoch.number)
     )
 
 
@@ -189,9 +210,9 @@ COPY (
     SELECT f.index, a.address, n.categories, n.millipoints, n.wei,
            coalesce(n.cumulative_wei, before.cumulative_wei)
     FROM points_leaf f JOIN points_account a ON a.id = f.account_id
-    LEFT JOIN points_allocation n ON n.leaf_id = f.index AND n.epoch_id = {number}
+    LEFT JOIN {allocations} n ON n.leaf_id = f.index AND n.epoch_id = {number}
     LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o
-                       WHERE n.id IS NULL AND o.leaf_id = f.index AND o.epoch_id < {number}
+                       WHERE n.leaf_id IS NULL AND o.leaf_id = f.index AND o.epoch_id < {number}
                        ORDER BY o.epoch_id DESC LIMIT 1) before ON true
     WHERE f.first_epoch_id <= {number} ORDER BY f.index
 ) TO STDOUT WITH (NULL '')
@@ -200,17 +221,27 @@ COPY (
 
 def bundle_rows(number: int) -> Iterator[bundle.Row]:
     """A row per leaf known at the end of an epoch, in the order of leaves; read as it is used."""
-    with connection.cursor() as cursor, cursor.copy(ROWS.format(number=int(number))) as copy:
+    return map(_row, _copied_rows(number, Allocation._meta.db_table))
+
+
+def _copied_rows(number: int, allocations: str) -> Iterator[bytes]:
+    """What the table `allocations` gives each leaf, as COPY writes it."""
+    statement = ROWS.format(number=int(number), allocations=allocations)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for each in copy:
-            leaf, address, categories, millipoints, wei, cumulative = bytes(each)[:-1].split(b"\t")
-            yield bundle.Row(
-                address.decode(),
-                int(leaf),
-                orjson.loads(categories) if categories else {},
-                int(millipoints or 0),
-                int(wei or 0),
-                int(cumulative or 0),
-            )
+            yield bytes(each)
+
+
+def _row(copied: bytes) -> bundle.Row:
+    leaf, address, categories, millipoints, wei, cumulative = copied[:-1].split(b"\t")
+    return bundle.Row(
+        address.decode(),
+        int(leaf),
+        orjson.loads(categories) if categories else {},
+        int(millipoints or 0),
+        int(wei or 0),
+        int(cumulative or 0),
+    )
 
 
 def state(epoch: Epoch) -> str:

@@ -33,7 +33,7 @@ def _rot(value: np.uint64, bits: int) -> np.uint64:
 
 
 # fmt: off
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _permute(s: Words) -> None:
     """Keccak-f[1600] in place; unrolled, because lanes in registers halve the time of an array."""
     a0, a1, a2, a3, a4 = s[0], s[1], s[2], s[3], s[4]
@@ -76,7 +76,7 @@ def _permute(s: Words) -> None:
 # fmt: on
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _hash_rows(messages: Words, digests: Words) -> None:
     state = np.empty(25, np.uint64)
     length = messages.shape[1]
@@ -91,7 +91,7 @@ def _hash_rows(messages: Words, digests: Words) -> None:
             digests[row, word] = state[word]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _second_is_less(nodes: Bytes, left: int, right: int) -> bool:
     for byte in range(32):
         if nodes[left, byte] != nodes[right, byte]:
@@ -99,7 +99,7 @@ def _second_is_less(nodes: Bytes, left: int, right: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def hash_parents(nodes: Bytes, words: Words, inner: int) -> None:
     """Fill `nodes[inner - 1 .. 0]`, each the hash of its two children in ascending order.
 

@@ -261,7 +261,9 @@ INTERRUPTIONS = [
     ("points.seal.store_tree", 0),
     ("points.bundle._store", 3),
     ("points.bundle._sync", 0),
-    ("points.epochs.write_bundle", 0),
+    ("points.conversion.post", 0),
+    ("points.bundle._store", 0),
+    ("points.epochs._header", 0),
 ]
 
 
