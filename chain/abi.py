@@ -343,12 +343,20 @@ def decode_error(data: bytes, errors: dict[bytes, Function]) -> str:
             code = int.from_bytes(rest, "big")
             return PANIC_REASONS.get(code, f"panic 0x{code:02x}")
         if selector in errors:
-            found = errors[selector]
-            pairs = zip(found.inputs.names, found.inputs.decode(rest), strict=True)
-            return f"{found.name}({', '.join(f'{name}={value}' for name, value in pairs)})"
+            name, arguments = custom_error(data, errors)
+            return f"{name}({', '.join(f'{key}={value}' for key, value in arguments.items())})"
     except (AbiError, DecodingError, UnicodeDecodeError):
         pass
     return f"reverted with 0x{data.hex()}" if data else "reverted without a reason"
+
+
+def custom_error(data: bytes, errors: dict[bytes, Function]) -> tuple[str, dict[str, Any]]:
+    """A known custom error's name and its arguments by name. Raises AbiError."""
+    found = errors.get(data[:4])
+    if found is None:
+        raise AbiError(f"0x{data[:4].hex()} is no known error")
+    values = found.inputs.decode(data[4:])
+    return found.name, dict(zip(found.inputs.names, values, strict=True))
 
 
 @functools.cache

@@ -171,4 +171,9 @@ class _Sentence(Formatter):
 def sentence(name: str, arguments: Mapping[str, Any]) -> str | None:
     """What the call `Contract.function` does; None for a function that has no words."""
     words = SENTENCES.get(name)
-    return None if words is None else str(_Sentence().vformat(words, (), arguments))
+    return None if words is None else filled(words, arguments)
+
+
+def filled(words: str, arguments: Mapping[str, Any]) -> str:
+    """Words with the arguments in them, each by the WORDS that it names."""
+    return str(_Sentence().vformat(words, (), arguments))

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chain import contracts
-from chain.abi import AbiError, contract, revert_reason
+from chain.abi import AbiError, contract
 from chain.deployment import deployment
 from chain.rpc import ChainError, Reverted, Rpc, RpcError
+from governance.failure_words import reason_of
 from governance.observed import Observed, observe
 from governance.propose import Call, Draft
 
@@ -141,11 +142,6 @@ def _carried_out(
         return Rehearsal(route, False, None, "The transaction failed: out of gas.")
     seen = observe(fork, receipt, before=before, sender=sender)
     return Rehearsal(route, True, gas_used=int(receipt["gasUsed"], 16), seen=seen)
-
-
-def reason_of(error: Reverted) -> str:
-    """Why a call reverts, in words."""
-    return revert_reason(error.data) if error.data else error.message
 
 
 def _failing(fork: Rpc, sender: str, call: Call, inner: Sequence[Call]) -> int | None:
