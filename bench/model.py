@@ -58,26 +58,28 @@ FAMILIES = {
 
 WEAK = (
     "book-flight-nodelay",
-    "choose-list",
     "click-checkboxes-soft",
     "click-menu",
     "click-pie",
     "click-scroll-list",
+    "click-tab-2-hard",
     "click-widget",
+    "count-shape",
     "email-inbox",
     "email-inbox-forward-nl-turk",
     "email-inbox-nl-turk",
-    "enter-time",
+    "login-user-popup",
     "multi-layouts",
     "multi-orderings",
-    "search-engine",
     "social-media",
     "social-media-all",
     "social-media-some",
     "tic-tac-toe",
     "use-autocomplete",
+    "use-spinner",
 )
-"""Tasks that failed on seeds of development: what self-training tries to improve."""
+"""Tasks done in less than 95 of 100 episodes by releases of demonstrations alone: what
+self-training tries to improve."""
 
 PARTS = ("demonstrations", "few", "replay", "families", "improved", "once", "forgetting")
 console = Console(stderr=True)

@@ -21,11 +21,13 @@ from lam_core.examples import Example
 from lam_core.features import Kind, featurise, read
 from lam_core.miniwob_env import Episodes
 from lam_core.model import ActionModel
-from lam_core.model_release import OWN
 from lam_core.policy import ModelPolicy, past_of
 from lam_core.words import Token, tokens_of
 
 Tell = Callable[[str], None]
+OWN = "self"
+"""The contributor that stands for the model's own attempts."""
+
 LIMIT_MS = 60_000
 """Time for an attempt. What is right is to be learned here, on however busy a machine."""
 
@@ -60,9 +62,10 @@ class Tally:
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt: the examples it gives, None where it was not rewarded."""
+    """One attempt at an episode: the examples it gives, None where it was not rewarded."""
 
-    seed: str
+    episode: int
+    tried: int
     examples: list[Example] | None
 
 
@@ -106,42 +109,49 @@ def _sorted(folder: Path, ending: str) -> list[Path]:
     return sorted(path for path in folder.glob(f"*.{ending}") if not path.name.startswith("."))
 
 
+def next_attempt(made: Sequence[Attempt], how: Attempting) -> tuple[int, int] | None:
+    """The episode to try next and how often it was tried before; None when it is enough."""
+    rewarded = sum(attempt.examples is not None for attempt in made)
+    hopeless = len(made) >= how.hopeless and not rewarded
+    if len(made) >= how.attempts or rewarded >= how.enough or hopeless:
+        return None
+    if not made:
+        return 0, 0
+    last = made[-1]
+    if last.examples is None and last.tried + 1 < how.tries:
+        return last.episode, last.tried + 1
+    return last.episode + 1, 0
+
+
 def _attempts(model: ActionModel, task: str, how: Attempting) -> list[Attempt]:
     """All attempts at a task. A browser that died is started again for the next one."""
     made: list[Attempt] = []
-    waiting = [(number, 0) for number in reversed(range(how.attempts))]
-    while _goes_on(made, how):
+    following = next_attempt(made, how)
+    while following:
         with open_browser() as browser:
             pages = Episodes(browser, limit_ms=LIMIT_MS)
-            while browser.is_connected() and _goes_on(made, how):
-                number, tried = waiting.pop()
-                made.append(_attempt(pages, model, task, how, number, tried))
-                if made[-1].examples is None and tried + 1 < how.tries:
-                    waiting.append((number, tried + 1))
+            while following and browser.is_connected():
+                examples = _attempt(pages, model, task, how, *following)
+                made.append(Attempt(*following, examples))
+                following = next_attempt(made, how)
     return made
 
 
-def _goes_on(made: Sequence[Attempt], how: Attempting) -> bool:
-    rewarded = sum(attempt.examples is not None for attempt in made)
-    hopeless = len(made) >= how.hopeless and not rewarded
-    return len(made) < how.attempts and rewarded < how.enough and not hopeless
-
-
 def _attempt(
-    pages: Episodes, model: ActionModel, task: str, how: Attempting, number: int, tried: int
-) -> Attempt:
+    pages: Episodes, model: ActionModel, task: str, how: Attempting, episode: int, tried: int
+) -> list[Example] | None:
     policy = ModelPolicy(
         model,
         finishes=False,
-        sampled=torch.Generator().manual_seed(1000 * number + tried),
+        sampled=torch.Generator().manual_seed(1000 * episode + tried),
         temperature=how.temperature * (1 + tried),
     )
-    seed = f"{how.seed}/{task}/{number}"
+    seed = f"{how.seed}/{task}/{episode}"
     try:
         made, history = run_episode(pages, policy, arm="attempt", task=task, seed=seed)
     except PageGone:
-        return Attempt(seed, None)
-    return Attempt(seed, examples_of_attempt(made.goal, history) if made.done else None)
+        return None
+    return examples_of_attempt(made.goal, history) if made.done else None
 
 
 def examples_of_attempt(instruction: str, history: Sequence[Done]) -> list[Example]:

@@ -1,14 +1,16 @@
 """Self-training: learn on from one's own attempts that the page rewarded.
 
 In each round the model as it has become so far makes attempts, and the release is trained anew on
-demonstrations and all attempts yet. Rewarded attempts of a task, few or many, count the same.
-Beside the candidate a control is trained for as many steps on demonstrations alone, so that more
-training is not taken for better data. Tasks on which the candidate does worse than the release it
-came from lose their attempts, and the candidate is trained anew without them. Attempts, training
-and episodes are kept in the folder, so that a run that was stopped goes on where it was.
+demonstrations and all attempts yet. The tasks to improve are weighed evenly, the recordings of each
+and its rewarded attempts. Beside the candidate a control is trained for as many steps on
+demonstrations alone, weighed likewise, so that more training is not taken for better data. Tasks on
+which the candidate does worse than the release it came from lose their attempts, and the candidate
+is trained anew without them. Attempts, training and episodes are kept in the folder, so that a run
+that was stopped goes on where it was.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,21 +26,24 @@ from lam_core.policy import ModelPolicy
 from lam_core.training import Config, Report, Trainer, config_of
 
 GATE, RESULT, ATTEMPTS, CONTROL = "gate.jsonl", "result.json", "attempts", "control"
+WARMUP = 50
+MOST_COPIES = 10
+"""Of one recording or attempt: of a single one nothing is learned but itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much is done: rounds of attempts, further steps, episodes of each task to judge by.
 
-    The attempts at a task count as `weight` recordings, however many were rewarded.
+    Of each task the recordings count as about `weight`, and so do the rewarded attempts.
     """
 
-    rounds: int = 2
+    rounds: int = 1
     attempting: Attempting = field(default_factory=Attempting)
     weight: int = 200
-    steps: int = 1200
+    steps: int = 700
     rate_millionths: int = 500
-    gate_episodes: int = 6
+    gate_episodes: int = 5
 
 
 @dataclass(slots=True)
@@ -86,7 +91,7 @@ class Improvement:
         worse = worse_tasks(judged, self.tasks)
         if worse:
             self.tell(f"worse and left out: {', '.join(worse)}")
-            own = [data for data in own if data.tasks[0] not in worse]
+            own = [part for part in own if _task_of(part) not in worse]
             candidate = self.trained("rolled-back", own)
             arm = "after rollback"
             judged = self._judged({**models, arm: candidate.model})
@@ -123,11 +128,20 @@ class Improvement:
         """A release of its own, so that it can be judged beside the candidate anywhere."""
         control = self.trained(CONTROL, [])
         name = f"{self.base.name}-{CONTROL}"
-        write_release(control, self.data, self.out / CONTROL, name=name, metrics={})
+        write_release(
+            control,
+            self._mixed([]),
+            self.out / CONTROL,
+            name=name,
+            metrics={},
+            recorded=self.data,
+        )
         return control
 
     def _mixed(self, own: list[Dataset]) -> Dataset:
-        return concatenate([self.data, *balanced(own, self.plan.weight)])
+        recorded = [self.data.of_tasks([t]) for t in self.tasks if t in self.data.tasks]
+        parts = balanced(recorded, self.plan.weight) + balanced(own, self.plan.weight)
+        return concatenate([self.data, *parts])
 
     def _further(self) -> Config:
         made_of = self.base.manifest["made_of"]
@@ -135,6 +149,7 @@ class Improvement:
             config_of(made_of["config"]),
             steps=self.plan.steps,
             rate_millionths=self.plan.rate_millionths,
+            warmup=WARMUP,
             stages=((100, 100),),
             base=made_of["weights"],
         )
@@ -181,22 +196,30 @@ class Improvement:
         }
         name = f"{self.base.name}-improved"
         mixed = self._mixed(own)
-        made = write_release(candidate, mixed, self.out, name=name, metrics=metrics)
+        made = write_release(
+            candidate, mixed, self.out, name=name, metrics=metrics, recorded=self.data
+        )
         write_card(self.out)
         return str(made["hash"])
 
 
-def balanced(own: Sequence[Dataset], weight: int) -> list[Dataset]:
-    """The attempts, those at a task repeated until they count as about `weight` recordings.
+def balanced(parts: Sequence[Dataset], weight: int) -> list[Dataset]:
+    """Datasets of one task each, those of a task repeated until they count as about `weight`.
 
-    Each dataset is of one task. Training draws tasks by the number of their recordings, so tasks
-    that are seldom rewarded would be seldom seen.
+    Training draws tasks by the number of their recordings, so tasks with few would be seldom seen.
     """
-    attempts: dict[str, int] = {}
-    for data in own:
-        count = len(set(data.rows["workflow"].tolist()))
-        attempts[data.tasks[0]] = attempts.get(data.tasks[0], 0) + count
-    return [data for data in own for _ in range(max(1, round(weight / attempts[data.tasks[0]])))]
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts[_task_of(part)] += len(set(part.rows["workflow"].tolist()))
+    return [part for part in parts for _ in range(_copies(weight, counts[_task_of(part)]))]
+
+
+def _task_of(part: Dataset) -> str:
+    return part.tasks[part.rows["task"][0]]
+
+
+def _copies(weight: int, count: int) -> int:
+    return min(MOST_COPIES, max(1, round(weight / count)))
 
 
 def worse_tasks(judged: Evaluation, tasks: Sequence[str]) -> list[str]:

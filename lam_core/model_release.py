@@ -29,9 +29,6 @@ COST = "cost.json"
 """CPU seconds of a run over all its sittings, beside its checkpoint."""
 
 FOLDER = Path(__file__).with_name("releases") / "models"
-OWN = "self"
-"""The contributor that stands for a model's own attempts: nobody."""
-
 MAX_WEIGHTS_BYTES = 64 * 1024 * 1024
 
 
@@ -94,13 +91,23 @@ def cpu_seconds(folder: Path) -> float:
 
 
 def write_release(
-    trainer: Trainer, data: Dataset, folder: Path, *, name: str, metrics: dict[str, Any]
+    trainer: Trainer,
+    data: Dataset,
+    folder: Path,
+    *,
+    name: str,
+    metrics: dict[str, Any],
+    recorded: Dataset | None = None,
 ) -> dict[str, Any]:
-    """Write weights and manifest; returns the manifest."""
+    """Write weights and manifest; returns the manifest.
+
+    `recorded` is what people recorded, each recording once, where `data` holds other than that.
+    """
     weights = trainer.weights()
     manifest = manifest_of(
         weights=weights,
         data=data,
+        recorded=recorded or data,
         config=trainer.config,
         name=name,
         parameters=parameters_of(trainer.model),
@@ -115,6 +122,7 @@ def manifest_of(
     *,
     weights: bytes,
     data: Dataset,
+    recorded: Dataset,
     config: Config,
     name: str,
     parameters: int,
@@ -128,12 +136,11 @@ def manifest_of(
         "features": FEATURES_VERSION,
         "code": code_digest(),
     }
-    people = data.without(OWN) if OWN in data.contributors else data
     counts = {
-        "examples": len(people),
-        "workflows": len(set(people.rows["workflow"].tolist())),
-        "contributors": len(set(people.rows["contributor"].tolist())),
-        "tasks": sorted({data.tasks[task] for task in data.rows["task"]}),
+        "examples": len(recorded),
+        "workflows": len(set(recorded.rows["workflow"].tolist())),
+        "contributors": len(set(recorded.rows["contributor"].tolist())),
+        "tasks": sorted({recorded.tasks[task] for task in recorded.rows["task"]}),
     }
     return {
         "name": name,
@@ -141,7 +148,7 @@ def manifest_of(
         "made_of": made_of,
         "parameters": parameters,
         "data": counts,
-        "contributors": contributor_digests(people),
+        "contributors": contributor_digests(recorded),
         "made_on": made_on(),
         "metrics": metrics,
     }

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lam_core.act_types import Action, Done
-from lam_core.attempts import Attempting, examples_of_attempt
+from lam_core.attempts import OWN, Attempt, Attempting, examples_of_attempt, next_attempt
 from lam_core.card import CARD
 from lam_core.dataset import Dataset, build, build_examples
 from lam_core.evaluate import Episode, Evaluation
@@ -25,7 +25,6 @@ from lam_core.improve import (
     worse_tasks,
 )
 from lam_core.model_release import (
-    OWN,
     ModelRelease,
     ReleaseError,
     default_release,
@@ -37,7 +36,7 @@ from lam_core.training import TrainingError
 from lam_core.unlearn import affected, unlearn
 from tests.lam_core.demonstrations import button, demonstrations, element, page
 
-TASKS = ["click-button", "click-test"]
+TASKS = ["click-button"]
 PLAN = Plan(
     rounds=2, attempting=Attempting(attempts=3, enough=2), weight=4, steps=2, gate_episodes=1
 )
@@ -86,7 +85,9 @@ def test_a_release_of_other_data_is_refused(tmp_path):
 
 def test_what_is_reward_trained_says_so_and_can_not_be_forgotten_from(tmp_path):
     data = build(demonstrations())
-    improvement = Improvement(data, trained_on(data), tmp_path, TASKS, PLAN)
+    improvement = Improvement(
+        data, trained_on(data), tmp_path, ["click-button", "click-test"], PLAN
+    )
     own = [attempts_at("click-test", 3)]
     result = Improved(8, 3, 50, 50, 60, ["click-button"], accepted=True)
     improvement.write(improvement.trained("candidate", own), own, result)
@@ -116,6 +117,24 @@ def test_attempts_at_a_task_count_the_same_however_many_there_are():
     made = balanced([attempts_at("few", 2), attempts_at("many", 5), attempts_at("few", 1)], 15)
     assert [data.tasks[0] for data in made] == 5 * ["few"] + 3 * ["many"] + 5 * ["few"]
     assert len(balanced([attempts_at("many", 5)], 1)) == 1
+
+
+def test_an_episode_is_tried_until_it_is_rewarded_and_a_task_until_it_is_enough():
+    def tried(outcomes: str, **how: int) -> list[tuple[int, int]]:
+        """What is tried when attempts end so: + rewarded, - not."""
+        made: list[Attempt] = []
+        for outcome in outcomes:
+            following = next_attempt(made, Attempting(tries=2, **how))
+            if following is None:
+                break
+            made.append(Attempt(*following, [] if outcome == "+" else None))
+        return [(attempt.episode, attempt.tried) for attempt in made]
+
+    assert tried("+-+--+") == [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0)]
+    assert len(tried("++++", enough=3)) == 3
+    assert len(tried("-----", hopeless=4)) == 4
+    assert len(tried("+----", hopeless=4)) == 5, "there is hope"
+    assert len(tried("-----", attempts=2)) == 2
 
 
 def test_attempts_teach_what_had_an_effect():
