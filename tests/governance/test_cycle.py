@@ -121,6 +121,29 @@ def test_a_split_vote_counts_in_parts(assembly, draft) -> None:
     assert Vote.objects.get(support=SPLIT).reason == "torn"
 
 
+@pytest.mark.parametrize(
+    ("against_wei", "for_wei", "abstain_wei", "expected"),
+    [
+        (0, 3 * LAM, LAM, State.SUCCEEDED),
+        (0, 3 * LAM, LAM - 1, State.DEFEATED),
+        (5 * LAM, 5 * LAM, 0, State.DEFEATED),
+        (5 * LAM, 5 * LAM + 1, 0, State.SUCCEEDED),
+    ],
+    ids=["just the quorum", "a wei less", "level", "a wei more"],
+)
+def test_a_wei_decides_as_in_the_contract(
+    assembly, draft, against_wei, for_wei, abstain_wei, expected
+) -> None:
+    proposal = assembly.propose(draft)
+    params = vote.split_params(against_wei=against_wei, for_wei=for_wei, abstain_wei=abstain_wei)
+    calldata = vote.cast_call(proposal=proposal, support=SPLIT, params=params)
+    governor = assembly.chain.address("LAMGovernor")
+    assert assembly.send(assembly.holders[0], governor, calldata).succeeded
+    assembly.end_voting()
+    assert tally(proposal).quorum_wei == 4 * LAM
+    assert assembly.state(proposal) == expected
+
+
 def test_a_canceled_proposal_is_canceled(assembly, draft) -> None:
     assembly.send(assembly.holders[0], assembly.chain.address("LAMGovernor"), draft.calldata)
     assembly.send(

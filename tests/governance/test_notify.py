@@ -229,6 +229,10 @@ FORBIDDEN = [
     "https://[::ffff:127.0.0.1]/",
     "https://[64:ff9b::7f00:1]/",
     "https://[fd00::1]/",
+    "https://[2002:7f00:1::]/",
+    "https://[2001:0:4136:e378:8000:63bf:80ff:fffe]/",
+    "https://224.0.0.1/",
+    "https://[ff0e::1]/",
     "https://0.0.0.0/",
     "https://2130706433/",
     "https://user:secret@93.184.216.34/",
@@ -265,6 +269,33 @@ def test_the_connection_itself_is_held_to_the_checked_address(settings) -> None:
     settings.WEBHOOKS_ALLOW_PRIVATE = False
     with pytest.raises(webhooks.Forbidden):
         webhooks._CheckedBackend().connect_tcp("localhost", 443)
+
+
+def resolving(monkeypatch, *answers: list[str]) -> None:
+    """Names have these addresses: those of the first answer, then those of the next."""
+    left = list(answers)
+
+    def getaddrinfo(host: str, port: int, **_) -> list:
+        addresses = left.pop(0) if len(left) > 1 else left[0]
+        return [(0, 0, 0, "", (each, port)) for each in addresses]
+
+    monkeypatch.setattr(webhooks.socket, "getaddrinfo", getaddrinfo)
+
+
+def test_a_name_with_one_address_of_ours_among_others_is_not_called(monkeypatch) -> None:
+    resolving(monkeypatch, ["93.184.216.34", "127.0.0.1"])
+    with pytest.raises(webhooks.Forbidden, match="public internet"):
+        webhooks.check_url("https://people.example/hook")
+
+
+def test_a_name_is_not_looked_up_again_after_it_was_checked(monkeypatch) -> None:
+    resolving(monkeypatch, ["93.184.216.34"], ["127.0.0.1"])
+    called: list[str] = []
+    monkeypatch.setattr(
+        webhooks.httpcore.SyncBackend, "connect_tcp", lambda _, host, *__: called.append(host)
+    )
+    webhooks._CheckedBackend().connect_tcp("people.example", 443)
+    assert called == ["93.184.216.34"]
 
 
 def test_each_sees_and_ends_their_own(client, assembly, hook) -> None:

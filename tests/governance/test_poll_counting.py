@@ -136,6 +136,20 @@ def test_of_equally_weak_options_the_one_weaker_before_goes_then_the_last_listed
     assert [e.struck_out for e in count(RANKED, 3, level).rounds] == [2, None]
 
 
+def test_of_several_earlier_rounds_the_latest_in_which_they_differ_counts() -> None:
+    # Round 1: 0 is ahead of 1; round 2: 1 is ahead of 0; round 3: both are level and weakest.
+    ballots = [((0,), 6), ((1,), 5), ((2,), 10)]
+    ballots += [((3, 0), 1), ((3, 2), 3), ((4, 1), 2), ((4, 2), 1)]
+    rounds = count(RANKED, 5, ballots).rounds
+    assert [each.totals_wei[:3] for each in rounds[:3]] == [(6, 5, 10), (6, 7, 11), (7, 7, 14)]
+    assert [each.struck_out for each in rounds[:3]] == [4, 3, 0]
+
+
+def test_just_half_is_not_more_than_half() -> None:
+    outcome = count(RANKED, 3, [((0,), 50), ((1,), 30), ((2, 1), 20)])
+    assert (outcome.rounds[0].struck_out, outcome.winners) == (2, (0, 1))
+
+
 def test_all_that_stand_level_tie() -> None:
     assert count(RANKED, 3, [((0,), 5), ((1,), 5)]).winners == (0, 1)
     assert count(RANKED, 2, [((0,), 5), ((1,), 5)]).winners == (0, 1)
