@@ -1,5 +1,6 @@
 """A durable PostgreSQL of a benchmark's own, migrated, with Django set up on it."""
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import django
 
 from config import embedded
+from config.garbage import COLLECT_AFTER
 
 
 @contextmanager
@@ -40,3 +42,6 @@ def _set_up(folder: Path, postgres: embedded.Postgres) -> None:
     from django.core.management import call_command
 
     call_command("migrate", database="owner", verbosity=0)
+    # As in the service's workers.
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)

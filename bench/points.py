@@ -10,9 +10,9 @@ import json
 import secrets
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
 
 import numpy as np
 import psycopg
@@ -25,6 +25,7 @@ from points.merkle import MerkleTree, Value, checksum_addresses
 
 PARTS = ("trees", "single", "bulk", "close")
 WRITERS = 8
+WARM_UP = 50
 PEER = """
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { readFileSync } from 'node:fs';
@@ -94,23 +95,31 @@ SELECT e.id, n, n, 1, 1, 1, 2 * n - 1 FROM e, generate_series(0, 1) n
 """
 
 
-def per_second(seconds: float, work: Callable[[int], None]) -> float:
-    """Calls of `work(writer)` a second by eight writers at once."""
-    counts, stop = [0] * WRITERS, time.monotonic() + seconds
+def per_second(seconds: float, work: Callable[[], None]) -> float:
+    """Calls of `work` a second by eight writers at once, in processes as the service has."""
+    from django.db import connections
+
+    # No connection is shared by two processes.
+    connections.close_all()
+    forking = get_context("fork")
+    ready, counts = forking.Barrier(WRITERS), forking.Array("q", WRITERS)
 
     def run(writer: int) -> None:
-        from django.db import connections
-
+        for _ in range(WARM_UP):
+            work()
+        ready.wait()
+        stop = time.monotonic() + seconds
         while time.monotonic() < stop:
-            work(writer)
+            work()
             counts[writer] += 1
-        connections.close_all()
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    writers = [forking.Process(target=run, args=(n,)) for n in range(WRITERS)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+        if each.exitcode:
+            raise SystemExit("a writer failed")
     return sum(counts) / seconds
 
 
@@ -121,11 +130,11 @@ def single(seconds: float, accounts: list[int]) -> list[Figure]:
     from points import ledger
     from points.models import Category, EntryKind, SystemAccount
 
-    def bare(writer: int) -> None:
+    def bare() -> None:
         with connection.cursor() as cursor:
             cursor.execute(BARE_INSERT, [b"", secrets.token_bytes(32)])
 
-    def posted(writer: int) -> None:
+    def posted() -> None:
         ledger.post_many(
             [
                 ledger.Draft(

@@ -34,12 +34,12 @@ def commitment(salt: bytes, text: str) -> str:
 def commitments(parts: Sequence[str], salt: bytes) -> list[str]:
     """Those of an entry's parts: its inputs as canonical JSON, then its lines."""
     salts = part_salts(salt, len(parts))
-    return [commitment(each, text) for each, text in zip(salts, parts, strict=True)]
+    return list(map(commitment, salts, parts))
 
 
 def leaf_of(*, kind: str, epoch: int, posted_at: str, committed: Sequence[str]) -> bytes:
     """The leaf: SHA-256 of the canonical JSON of header and commitments."""
-    listed = ",".join(f'"{each}"' for each in committed)
+    listed = ",".join([f'"{each}"' for each in committed])
     content = (
         f'{{"commitments":[{listed}],"epoch":{epoch},"kind":"{kind}","posted_at":"{posted_at}"}}'
     )
