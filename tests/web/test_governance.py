@@ -113,9 +113,25 @@ def split_a_vote(ada, service) -> None:
     ada.sees("split: 60.5 for 9.5 abstain")
     found = Vote.objects.order_by("pk").values_list("for_wei", "against_wei", "abstain_wei")
     assert list(found) == [(60_500 * LAM // 1000, 0, 95 * LAM // 10), (0, 30 * LAM, 0)]
+    ada.page.clock.install()
     ada.open("/proposals/")
     ada.page.locator(".bars li", has_text="Vote for a day").wait_for()
     ada.photograph("proposals")
+
+
+def see_it_end(ada, service) -> None:
+    """The page says how the vote ended, and what is due, without being loaded anew."""
+    ada.page.get_by_role("link", name="Vote for a day").click()
+    left = ada.page.locator("aside time")
+    left.wait_for()
+    period = service.chain.manifest["parameters"]["voting_period_seconds"]
+    ada.page.clock.fast_forward((period + 60) * 1000)
+    assert left.inner_text() == "over"
+    service.later(period + 60)
+    ada.page.get_by_role("button", name="Queue").wait_for()
+    assert "passed" in ada.page.locator("#state").inner_text()
+    ada.press("Queue")
+    ada.sees("waiting until it is final")
 
 
 def test_from_a_draft_to_a_split_vote(new_person, service):
@@ -127,6 +143,7 @@ def test_from_a_draft_to_a_split_vote(new_person, service):
     try_and_discuss(ada, ben, page)
     propose_the_draft(ada, service)
     split_a_vote(ada, service)
+    see_it_end(ada, service)
     assert (ada.problems, ben.problems) == ([], [])
 
 

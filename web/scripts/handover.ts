@@ -3,6 +3,7 @@ import type { Abi } from "viem";
 import { abi as handoverAbi } from "../../contracts/abi/Handover.json";
 import { COUNTDOWNS, secondsLeft } from "./countdowns";
 import { attribute, type Run } from "./forms";
+import { pageNow, repeat } from "./renewal";
 import { transact } from "./transactions";
 import { _ } from "./words";
 
@@ -22,12 +23,9 @@ export async function advanceHandover(run: Run): Promise<void> {
 /** Once a countdown is over, ask for the page until a block says so too, and show what it says then. */
 export function followHandover(wire: (card: HTMLElement) => void): void {
   if (!document.getElementById("holdings")) return;
-  let asking = false;
-  setInterval(() => {
+  repeat(async () => {
     const over = cards(document).filter((card) => (secondsLeft(countdown(card)) ?? 1) <= 0);
-    if (asking || over.length === 0) return;
-    asking = true;
-    void renew(over, wire).finally(() => (asking = false));
+    if (over.length > 0) await renew(over, wire);
   }, ASK_MILLISECONDS);
 }
 
@@ -40,9 +38,8 @@ function countdown(card: HTMLElement): HTMLElement | null {
 }
 
 async function renew(over: HTMLElement[], wire: (card: HTMLElement) => void): Promise<void> {
-  const response = await fetch(location.href).catch(() => null);
-  if (!response?.ok) return;
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const page = await pageNow();
+  if (!page) return;
   const fresh = new Map(cards(page).map((card) => [card.id, card]));
   for (const card of over) {
     const now = fresh.get(card.id);

@@ -56,6 +56,7 @@ if (policyForm) linkPolicyFields(policyForm);
 drafts.fillDates();
 startCountdowns();
 handover.followHandover((card) => wire(actions, card));
+proposals.followProposal((part) => wire(actions, part));
 polls.followPoll();
 watchTables(document);
 start();

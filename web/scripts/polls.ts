@@ -1,6 +1,7 @@
 // Polls: asking, voting by signature, and the standings while a poll is open.
 import { api } from "./api";
 import { attribute, enable, value, type Run } from "./forms";
+import { pageNow, repeat } from "./renewal";
 import { signTypedData, type TypedData } from "./signing";
 import { UserError } from "./site";
 import { watchTables } from "./tables";
@@ -64,11 +65,8 @@ export async function voteInPoll(run: Run): Promise<void> {
 /** Show the standings as the server has them now, or the whole page anew when the poll is over. */
 async function refresh(): Promise<void> {
   const shown = document.getElementById("live");
-  const response = await fetch(location.href).catch(() => null);
-  if (!shown || !response?.ok) return;
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const fresh = page.getElementById("live");
-  if (!fresh || fresh.innerHTML === shown.innerHTML) return;
+  const fresh = (await pageNow())?.getElementById("live");
+  if (!shown || !fresh || fresh.innerHTML === shown.innerHTML) return;
   if (fresh.dataset.state !== shown.dataset.state) location.reload();
   const isOpen = shown.querySelector("details")?.open ?? false;
   shown.replaceChildren(...fresh.childNodes);
@@ -79,5 +77,5 @@ async function refresh(): Promise<void> {
 /** Keep the standings of a poll that is not published yet up to date. */
 export function followPoll(): void {
   const state = document.getElementById("live")?.dataset.state;
-  if (state && state !== "published") setInterval(() => void refresh(), REFRESH_MILLISECONDS);
+  if (state && state !== "published") repeat(refresh, REFRESH_MILLISECONDS);
 }

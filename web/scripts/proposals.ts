@@ -2,9 +2,11 @@
 import type { Abi, Hex } from "viem";
 import { abi as governorAbi } from "../../contracts/abi/LAMGovernor.json";
 import { api } from "./api";
+import { COUNTDOWNS, secondsLeft } from "./countdowns";
 import { weiOf } from "./drafts";
 import { attribute, value, type Run } from "./forms";
 import { policyOf } from "./policy";
+import { pageNow, repeat } from "./renewal";
 import { signTypedData, type TypedData } from "./signing";
 import { pageData, site, UserError } from "./site";
 import { transact } from "./transactions";
@@ -32,6 +34,7 @@ interface Split {
   abstain_wei: string;
 }
 
+const ASK_MILLISECONDS = 3000;
 const SPLIT = 255;
 const WORD_DIGITS = 32;
 
@@ -117,4 +120,20 @@ export async function proposePolicy(run: Run): Promise<void> {
     args: [...callArguments(call), call.description],
   });
   location.assign("/proposals/");
+}
+
+/** Once voting is over by the countdown, show how it ended as soon as final blocks say so. */
+export function followProposal(wire: (part: HTMLElement) => void): void {
+  const [state, vote] = [document.getElementById("state"), document.getElementById("vote")];
+  if (!state || !vote) return;
+  repeat(async () => {
+    if ((secondsLeft(vote.querySelector<HTMLElement>(COUNTDOWNS)) ?? 1) > 0) return;
+    const page = await pageNow();
+    const [ended, fresh] = [page?.getElementById("state"), page?.getElementById("vote")];
+    if (!ended || !fresh || ended.textContent === state.textContent) return;
+    state.className = ended.className;
+    state.textContent = ended.textContent;
+    vote.replaceChildren(...fresh.childNodes);
+    wire(vote);
+  }, ASK_MILLISECONDS);
 }
