@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -12,7 +12,7 @@ from lam_core.batches import single
 from lam_core.features import Features, Kind, Past, featurise, read
 from lam_core.model import KINDS, ActionModel
 from lam_core.nodes import KINDS as NODE_KINDS
-from lam_core.nodes import Node, is_text_field, signature
+from lam_core.nodes import Node, Page, is_text_field, signature
 from lam_core.observation import Observation, State
 from lam_core.steps import Modifier, NamedKey
 
@@ -73,10 +73,12 @@ class ModelPolicy:
         if not page.nodes:
             return Decision(Action("stop", reason="the page shows nothing to act on"))
         past = past_of(history)
+        guess = _guess(instruction, page, past)
+        if guess:
+            return Decision(guess)
         features = featurise(instruction, page, past)
         for choice in self.choices(instruction, features):
             node = page.nodes[choice.position]
-            choice = _guessed(instruction, node, choice, past)
             if self._finishes and _is_done(node, choice, past):
                 return Decision(Action("finish"), choice.chance)
             if not _is_circling(node, choice, past):
@@ -171,17 +173,20 @@ def _as_typed(node: Node, text: str) -> str:
     return text
 
 
-def _guessed(instruction: str, node: Node, choice: Choice, past: Sequence[Past]) -> Choice:
-    """The choice; in a number field of which the instruction names only a range, a number of it
-    that was not typed yet. What to type stands nowhere then, and pages say when it is right."""
+def _guess(instruction: str, page: Page, past: Sequence[Past]) -> Action | None:
+    """In a page's only number field, of which the instruction names just a range: a number of it
+    that was not typed yet. What to type stands nowhere then, and pages say when it is right.
+
+    What was typed last is left to be sent first.
+    """
     found = _RANGE.search(instruction)
-    if not found or node.element.type != "number" or choice.kind is Kind.ENTER:
-        return choice
-    key = signature(node.element)
-    tried = {step.text for step in past if signature(step.element) == key}
+    fields = [node for node in page.nodes if node.element.type == "number"]
+    if not found or len(fields) != 1 or (past and past[-1].kind is Kind.TYPE):
+        return None
+    typed = {step.text for step in past if step.kind is Kind.TYPE}
     numbers = map(str, range(int(found[1]), int(found[2]) + 1))
-    left = [number for number in numbers if number not in tried]
-    return replace(choice, kind=Kind.TYPE, text=left[0]) if left else choice
+    left = [number for number in numbers if number not in typed]
+    return Action("type", target=fields[0].index, text=left[0]) if left else None
 
 
 def _times(node: Node, choice: Choice, past: Sequence[Past]) -> list[Past]:
