@@ -8,7 +8,7 @@ from contributions import policy
 from contributions.models import Adoption, Document, Kind
 from contributions.policy_document import load_policy
 from governance import carry_out, propose, vote
-from governance.models import Delegation, Power, Proposal, Support, Vote
+from governance.models import Delegation, Power, Proposal, Supply, Support, Vote
 from governance.propose import Call
 from governance.state import State, power_wei, tally
 from lam_core.canonical import content_hash
@@ -231,3 +231,20 @@ def test_power_follows_delegation_and_is_exact_in_the_past(assembly) -> None:
         "LAMToken", "getPastVotes", first, before.timestamp
     )
     call_command("rebuild", "--check")
+
+
+def test_power_counts_from_the_second_of_its_checkpoint_on(assembly) -> None:
+    row = Power.objects.filter(delegate=assembly.holders[1].address).latest("block_number")
+    for at, expected in ((row.since - 1, 0), (row.since, 30 * LAM), (row.since + 1, 30 * LAM)):
+        assert power_wei(row.delegate, at) == expected
+        assert assembly.read("LAMToken", "getPastVotes", row.delegate, at) == expected
+
+
+def test_what_is_burned_and_minted_during_a_vote_moves_no_quorum(assembly, draft) -> None:
+    proposal = assembly.propose(draft)
+    assert assembly.call(assembly.holders[2], "LAMToken", "burn", 10 * LAM).succeeded
+    assembly.follow()
+    assert assembly.read("LAMToken", "totalSupply") == 90 * LAM
+    assert Supply.objects.latest("block_number").total_wei == 90 * LAM
+    quorum_wei = assembly.read("LAMGovernor", "quorum", proposal.vote_start)
+    assert tally(proposal).quorum_wei == quorum_wei == 4 * LAM

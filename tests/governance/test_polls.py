@@ -121,6 +121,10 @@ def test_an_earlier_ballot_handed_in_again_changes_nothing(assembly, open_poll) 
     older = signed(poll, voter, [2], issued_at=first.issued_at)
     with pytest.raises(BallotRefused, match="later ballot"):
         polls.cast(poll=poll, ballot=older)
+    last = PollBallot.objects.get(is_latest=True)
+    another = signed(poll, voter, [2], issued_at=last.issued_at)
+    with pytest.raises(BallotRefused, match="later ballot"):
+        polls.cast(poll=poll, ballot=another)
     assert PollBallot.objects.count() == 2
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from chain.rpc import ChainUnavailable
+from chain.rpc import ChainUnavailable, Rpc
 from config.environment import BASE_DIR
 from governance import poll_bundle, powers, tally
 from governance.counting import Method
@@ -142,6 +142,17 @@ def test_a_block_that_the_chain_does_not_have_is_found_out(assembly, bundle, mon
     assert any("the chain has no block" in line for line in found.mismatches)
 
 
+def test_a_block_that_could_still_change_is_found_out(assembly, bundle, monkeypatch) -> None:
+    header = Rpc.header
+    proven = json.loads((bundle / "manifest.json").read_bytes())["block"]["number"]
+    earlier = header(assembly.rpc, proven - 1)
+    monkeypatch.setattr(
+        Rpc, "header", lambda rpc, at="latest": earlier if at == "finalized" else header(rpc, at)
+    )
+    found = tally.check(bundle, rpc=assembly.rpc)
+    assert found.mismatches == [f"block {proven} is not final yet"]
+
+
 def test_the_archive_holds_the_same_bytes_and_unpacks_to_a_bundle(bundle, tmp_path) -> None:
     shutil.unpack_archive(poll_bundle.archive(bundle), tmp_path)
     assert tally.check(tmp_path / bundle.name).hash == Poll.objects.get().bundle_hash
@@ -185,11 +196,13 @@ def test_proofs_hold_for_every_history_of_checkpoints(assembly, monkeypatch) -> 
         block_number=number,
     )
     assert in_parts == found
-    with pytest.raises(ChainUnavailable, match="not after"):
-        capture(
-            assembly.rpc,
-            token=assembly.chain.address("LAMToken"),
-            voters=voters,
-            at=times[-1] + 10**6,
-            block_number=number,
-        )
+    # Not of the block's own second either: a later block may share it.
+    for at in (assembly.rpc.header(number).timestamp, times[-1] + 10**6):
+        with pytest.raises(ChainUnavailable, match="not after"):
+            capture(
+                assembly.rpc,
+                token=assembly.chain.address("LAMToken"),
+                voters=voters,
+                at=at,
+                block_number=number,
+            )
