@@ -168,7 +168,7 @@ class Bench:
                 trained=self.state / first.name,
                 out=folder,
                 tasks=WEAK,
-                plan=Plan(),
+                plan=Plan(gate_tasks=TASKS),
                 tell=console.print,
             )
         if not (folder / MANIFEST).exists():
@@ -318,7 +318,7 @@ def _improved(bench: Bench) -> list[Figure]:
     gate, judged = read_log(bench.state / IMPROVED / GATE), bench.found(IMPROVED)
     made = [
         figure(
-            f"{told[arm]} ({len(gate.tasks())} weak tasks, {len(gate.of(arm))} episodes)",
+            f"{told[arm]} ({len(gate.tasks())} tasks of the gate, {len(gate.of(arm))} episodes)",
             gate.mean(arm),
             "%",
         )

@@ -44,6 +44,8 @@ class Plan:
     steps: int = 700
     rate_millionths: int = 500
     gate_episodes: int = 5
+    gate_tasks: tuple[str, ...] = ()
+    """Judged by these; none are those to improve, which lets others get worse unseen."""
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class Improvement:
         policies = {arm: ModelPolicy(model, finishes=False) for arm, model in models.items()}
         return evaluate(
             {arm: lambda task, policy=policy: policy for arm, policy in policies.items()},  # type: ignore[misc]
-            tasks=self.tasks,
+            tasks=self.plan.gate_tasks or self.tasks,
             episodes=self.plan.gate_episodes,
             seed=f"{self.plan.attempting.seed}-gate",
             log=self.out / GATE,

@@ -247,7 +247,8 @@ def improve_release(arguments: argparse.Namespace) -> dict[str, Any]:
     tasks = list(arguments.tasks or TASKS)
     with _bar("{task.fields[last]}") as bar:
         training = bar.add_task("Training", total=arguments.steps, last="")
-        gate = bar.add_task("Judging", total=3 * len(tasks) * arguments.gate, last="")
+        judged = len(arguments.gate_tasks or tasks)
+        gate = bar.add_task("Judging", total=3 * judged * arguments.gate, last="")
 
         def report(progress: Progress) -> None:
             told = f"loss {progress.loss:.3f}  right {progress.accuracy:.3f}"
@@ -285,6 +286,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         weight=arguments.weight,
         steps=arguments.steps,
         gate_episodes=arguments.gate,
+        gate_tasks=tuple(arguments.gate_tasks or ()),
     )
 
 
@@ -421,4 +423,5 @@ def _improve_options(parser: argparse.ArgumentParser) -> None:
         help=f"of the first try; the second is twice as hot, and so on ({how.temperature})",
     )
     parser.add_argument("--tasks", nargs="+", help="tasks to improve (the 56 standard ones)")
+    parser.add_argument("--gate-tasks", nargs="+", help="tasks to judge by (those to improve)")
     parser.add_argument("--seed", default=how.seed, help=f"seed of the attempts ({how.seed})")
