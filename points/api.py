@@ -1,12 +1,11 @@
 """The API of points: balances and entries, epochs with their bundles and proofs, claims."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -23,9 +22,9 @@ from accounts.api import refuse, user_of
 from accounts.models import User, Wallet
 from accounts.permissions import CanManageAccount, CanRead
 from accounts.throttling import AddressThrottle
-from points import archive, bundle, claims, epochs, export
+from points import archive, balances, bundle, claims, epochs, export
 from points.chain_models import Claim, RootSubmission
-from points.models import Account, AccountKind, Category, Epoch, Line, Unit
+from points.models import Account, Epoch, Line
 from points.serializers import (
     ADDRESS,
     BalanceSerializer,
@@ -78,43 +77,20 @@ class BalanceView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The balance now."""
-        epoch = Epoch.objects.filter(closed_at__isnull=True).first()
-        own: dict[str, dict[int, int]] = defaultdict(dict)
-        rows = own_accounts(user_of(request)).values_list("kind", "pk", "balance__amount")
-        for kind, account, amount in rows:
-            own[kind][account] = int(amount)
-        held = {kind: sum(amounts.values()) for kind, amounts in own.items()}
-        by_category, gone = _moved(list(own[AccountKind.POINTS]), list(own[AccountKind.LAM]), epoch)
-        unclaimed = held.get(AccountKind.LAM, 0)
+        now = balances.of(user_of(request).pk)
         return Response(
             {
-                "epoch": epoch.number if epoch else None,
-                "epoch_state": ("closing" if epoch.closing_at else "open") if epoch else None,
-                "millipoints": held.get(AccountKind.POINTS, 0),
-                "owed_millipoints": held.get(AccountKind.OWED, 0),
-                "by_category": by_category,
-                "allocated_wei": str(unclaimed + sum(gone.values())),
-                "claimed_wei": str(gone.get(Category.CLAIMED, 0)),
-                "expired_wei": str(gone.get(Category.EXPIRED, 0)),
-                "unclaimed_wei": str(unclaimed),
+                "epoch": now.epoch,
+                "epoch_state": now.epoch_state,
+                "millipoints": now.millipoints,
+                "owed_millipoints": now.owed_millipoints,
+                "by_category": now.by_category,
+                "allocated_wei": str(now.unclaimed_wei + now.claimed_wei + now.expired_wei),
+                "claimed_wei": str(now.claimed_wei),
+                "expired_wei": str(now.expired_wei),
+                "unclaimed_wei": str(now.unclaimed_wei),
             }
         )
-
-
-def _moved(
-    points: list[int], lam: list[int], epoch: Epoch | None
-) -> tuple[dict[str, int], dict[int, int]]:
-    """Points of the open epoch by category's name, and LAM that was claimed or expired."""
-    now = Q(account__in=points, epoch_number=epoch.number if epoch else 0)
-    lines = Line.objects.filter(now | Q(account__in=lam, amount__lt=0)).order_by()
-    by_category, gone = {}, {}
-    rows = lines.values_list("unit", "category").annotate(sum=Sum("amount"))
-    for unit, category, amount in rows:
-        if unit == Unit.MILLIPOINTS:
-            by_category[Category(category).name.lower()] = int(amount)
-        else:
-            gone[category] = -int(amount)
-    return by_category, gone
 
 
 class EntriesView(generics.ListAPIView[Line]):

@@ -95,17 +95,17 @@ class Proof:
 def proof(*, epoch: Epoch, address: str) -> Proof:
     """The proof of an address in a closed epoch's tree. Raises NoProof."""
     allocated = Allocation.objects.filter(leaf__account__address=address, epoch__lte=epoch.number)
-    last = allocated.order_by("-epoch_id").first()
+    last = allocated.order_by("-epoch_id").values_list("leaf_id", "cumulative_wei").first()
     if last is None or not epoch.closed_at:
         raise NoProof(f"{address} has no leaf in the tree of epoch {epoch.number}.")
-    leaf = last.leaf_id
+    leaf, cumulative_wei = last
     tree = bundle.open_tree(bundle.path_of(settings.BUNDLES_DIR, epoch.number))
     return Proof(
         epoch=epoch.number,
         address=address,
         leaf_index=leaf,
         leaf=tree.leaf(leaf),
-        cumulative_wei=last.cumulative_wei,
+        cumulative_wei=int(cumulative_wei),
         root=tree.root,
         proof=tree.proof(leaf),
     )
@@ -119,8 +119,8 @@ def active_epoch() -> Epoch | None:
 
 def claimed_wei(address: str) -> int:
     """LAM an address was paid so far, by finalized logs."""
-    newest = Claim.objects.filter(account=address).order_by("-cumulative_wei").first()
-    return int(newest.cumulative_wei) if newest else 0
+    sums = Claim.objects.filter(account=address).order_by("-cumulative_wei")
+    return int(sums.values_list("cumulative_wei", flat=True).first() or 0)
 
 
 def domain() -> dict[str, Any]:
