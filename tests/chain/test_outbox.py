@@ -217,6 +217,16 @@ def test_a_transaction_that_waits_too_long_gets_a_dearer_variant(
     assert Intent.objects.get().transaction_hash == second.hash
 
 
+def test_calls_that_wait_for_a_block_have_nonces_of_their_own(emitter, relayer, no_mining) -> None:
+    for word in range(3):
+        say(emitter, word)
+        outbox.send("relayer", emitter.client)
+    assert list(Intent.objects.order_by("id").values_list("nonce", flat=True)) == [0, 1, 2]
+    assert emitter.client.nonce(relayer) == 0
+    work(emitter)
+    assert said(emitter) == [0, 1, 2]
+
+
 REVERTS = "0x5f5ffd"
 
 

@@ -125,6 +125,13 @@ def test_gas_of_an_account_and_of_all_accounts_is_bounded(assembly, proposal, se
     assert all(row.gas <= row.intent.gas_max for row in Transaction.objects.all())
 
 
+def test_no_more_is_set_aside_than_is_paid_at_most(assembly, proposal, settings) -> None:
+    gas = vote.relay_vote(user=make_user(), **ballot(assembly.holders[0], proposal)).gas_max
+    settings.RELAY_GAS_MAX = gas * 3 // 4
+    intent = vote.relay_vote(user=make_user(), **ballot(assembly.holders[1], proposal))
+    assert intent.gas_max == settings.RELAY_GAS_MAX
+
+
 @pytest.mark.parametrize("code", [BURNS_ALL, REFUSES])
 def test_a_wallet_that_burns_gas_in_its_check_has_not_signed(assembly, code) -> None:
     wallet = wallet_of(assembly, code)
