@@ -23,6 +23,10 @@ WITHOUT = """<!doctype html><title>Shop for Rome</title>
 <label>City <input id=city></label>
 <label>Size <input id=size></label>
 <label>Password <input type=password value=hunter2secret></label>"""
+SIGN_IN = """<!doctype html><title>Sign in</title>
+<label>Password <input type=password></label> <label>Search <input></label>"""
+TWO_BUTTONS = """<!doctype html><title>Order</title>
+<button onclick="document.title = 'sent'">Submit</button><button>Show more</button>"""
 PLANTED = ("Rome", "large", "Large", "Oslo", "Kowalski", "0199", "hunter2", "/shop/rome", "order=7")
 
 
@@ -206,3 +210,54 @@ def test_of_values_and_private_words_the_service_is_told_only_where_they_stand(p
     typed = [parsed.instruction[b.text.start : b.text.end] for b in parsed.done if b.text]
     assert typed == ["****", "*****"]
     assert any(element.private for element in parsed.observation.elements)
+
+
+def test_a_step_of_a_private_field_is_never_asked_about(paired, site, asked):
+    """The same page and step, once for a password and once for any text."""
+    site.pages["/"] = SIGN_IN
+    for name, label in (("sign-in", "Password"), ("search", "Search")):
+        page = paired.context.new_page()
+        page.goto(site.url)
+        paired.start(name, "Order a large cake")
+        page.get_by_label(label).click()
+        assert paired.stop() is not None
+        page.close()
+    other = "<title>Other</title><button>Submit</button>"
+    _, repeat = choose(paired, site, other, "sign-in")
+    start(repeat, asks=True)
+    assert ended(paired)["how"] == "target-missing"
+    assert asked() == []
+    repeat.close()
+    _, repeat = choose(paired, site, other, "search")
+    start(repeat, asks=True)
+    assert paired.wait_for(asked), "of a field for text it is asked"
+
+
+def test_on_a_site_that_became_blocked_nothing_is_asked(paired, site, asked):
+    site.pages["/"] = TWO_BUTTONS
+    page = paired.context.new_page()
+    page.goto(site.url)
+    paired.start("order", "Order a large cake")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("button", name="Show more").click()
+    assert paired.stop() is not None
+    page.close()
+    tab, repeat = choose(paired, site, TWO_BUTTONS.replace("Show more", "Continue"), "order")
+    start(repeat, asks=True)
+    wait_for_question(paired, tab)
+    paired.remember(blockedByPerson=["127.0.0.1"])
+    tab.keyboard.press("Enter")
+    assert ended(paired)["how"] == "target-missing"
+    assert tab.title() == "sent"
+    assert asked() == []
+
+
+def test_another_page_than_the_one_of_the_run_can_not_ask(paired, site, asked):
+    record_shop(paired, site)
+    tab, repeat = choose(paired, site, SHOP, "order")
+    start(repeat, asks=True)
+    wait_for_question(paired, tab)
+    run = paired.ask("repeat-state")
+    question = {"instruction": "Press Submit"}
+    assert paired.ask("repeat-decide", run=run["id"], question=question) is None
+    assert asked() == []
