@@ -182,6 +182,7 @@ def _until_paid(extension: Extension, site: str, task: str, seed: int) -> float:
     page = context.new_page()
     before = record.record(page, task, Random(seed), site=site)
     extension.ask("start", name=task, instruction=before["utterance"], parameters={})
+    page.bring_to_front()
     record.record(page, task, Random(seed), site=site)
     popup = extension.page("popup.html")
     started = time.monotonic()
@@ -256,7 +257,6 @@ def run(minutes: int, playwright: Playwright, folder: Path) -> list[Figure]:
             token=device_token(site, folder),
             consent={"agreedAt": 1, "pointer": True},
         )
-        arm.page.bring_to_front()
         found = take_turns(extension, control, minutes)
         milliseconds = time_events(extension, control)
         paid = seconds_to_points(extension, tasks)

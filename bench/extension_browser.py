@@ -114,11 +114,13 @@ def open_arm(
 
 
 class Extension:
-    """The extension in a browser, spoken to from one of its own pages."""
+    """The extension in a browser, spoken to from one of its own pages.
+
+    The page is open only while it speaks: people do not keep one open either.
+    """
 
     def __init__(self, arm: Arm) -> None:
         self.arm = arm
-        self._panel = self.page("settings.html")
 
     def page(self, name: str) -> Page:
         """One of its pages, as a tab."""
@@ -128,20 +130,27 @@ class Extension:
 
     def ask(self, kind: str, **message: Any) -> Any:
         """What its service worker answers. Raises RuntimeError with the error it answers."""
-        reply = self._panel.evaluate(
-            "message => chrome.runtime.sendMessage(message)", {"kind": kind, **message}
-        )
+        asked = {"kind": kind, **message}
+        reply = self._evaluate("message => chrome.runtime.sendMessage(message)", asked)
         if not reply["ok"]:
             raise RuntimeError(reply["error"])
         return reply.get("value")
 
     def remember(self, **values: Any) -> None:
         """Put settings."""
-        self._panel.evaluate("values => chrome.storage.local.set(values)", values)
+        self._evaluate("values => chrome.storage.local.set(values)", values)
 
     def row(self, store: str, key: str) -> Any:
         """A row of one of its tables."""
-        return self._panel.evaluate(READ_ROW, [store, key])
+        return self._evaluate(READ_ROW, [store, key])
+
+    def _evaluate(self, script: str, argument: Any) -> Any:
+        panel = self.page("settings.html")
+        try:
+            return panel.evaluate(script, argument)
+        finally:
+            panel.close()
+            self.arm.page.bring_to_front()
 
 
 READ_ROW = """async ([store, key]) => {

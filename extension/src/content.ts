@@ -61,8 +61,11 @@ function record(): void {
     recorder.finish();
     sender.flush();
   });
+  // The last that a page is sure to hear before it may be discarded.
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") recorder.finish();
+    if (document.visibilityState !== "hidden") return;
+    recorder.finish();
+    void sender.send();
   });
   deaf = listen();
 }

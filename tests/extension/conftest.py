@@ -120,6 +120,12 @@ class Extended:
         """Everything in one of the extension's tables."""
         return self.panel.evaluate(READ_STORE, store)
 
+    def entries(self) -> list[Any]:
+        """What pages wrote, with the page each is of."""
+        return [
+            {"page": row["page"], **each} for row in self.rows("entries") for each in row["entries"]
+        ]
+
     def start(self, name: str = "a task", instruction: str = "", **parameters: str) -> None:
         """Record a task from now on."""
         self.ask("start", name=name, instruction=instruction, parameters=parameters)

@@ -25,16 +25,14 @@ def test_killed_in_mid_recording_it_goes_on_where_it_was(new_browser, site):
     page.keyboard.type("blue")
     page.click("#go")
     # What was typed and pressed is stored; the browser is not told of its end.
-    first.wait_for(
-        lambda: [row for row in first.rows("entries") if row["entry"]["kind"] == "up"][1:]
-    )
-    before = first.rows("entries")
+    first.wait_for(lambda: [row for row in first.entries() if row["entry"]["kind"] == "up"][1:])
+    before = first.entries()
     first.crash()
 
     second = new_browser("lasting")
     assert second.ask("status")["active"]["name"] == "order"
     second.wait_for(lambda: badge(second) == "REC")
-    kept = [(row["page"], row["sequence"]) for row in second.rows("entries")]
+    kept = [(row["page"], row["sequence"]) for row in second.entries()]
     assert kept[: len(before)] == [(row["page"], row["sequence"]) for row in before]
     page = second.context.new_page()
     page.goto(site.url)
@@ -42,7 +40,53 @@ def test_killed_in_mid_recording_it_goes_on_where_it_was(new_browser, site):
     workflow = second.stop()
     done = [action for action in actions(workflow) if action in ("click", "type")]
     assert done == ["click", "type", "click", "click"]
-    assert second.rows("entries") == [], "nothing is made a workflow of twice"
+    assert second.entries() == [], "nothing is made a workflow of twice"
+
+
+FIRST_VERSION = """async rows => {
+  const done = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  await done(indexedDB.deleteDatabase("action-model"));
+  const opening = indexedDB.open("action-model", 1);
+  opening.onupgradeneeded = () => {
+    const made = opening.result;
+    const entries = made.createObjectStore("entries", { keyPath: "order", autoIncrement: true });
+    entries.createIndex("once", ["recording", "page", "sequence"], { unique: true });
+    entries.createIndex("recording", "recording");
+    for (const name of ["drafts", "outbox"]) made.createObjectStore(name, { keyPath: "id" });
+    made.createObjectStore("sent", { keyPath: "id" }).createIndex("sentAt", "sentAt");
+  };
+  const database = await done(opening);
+  const store = database.transaction("entries", "readwrite").objectStore("entries");
+  await Promise.all(rows.map((row) => done(store.add(row))));
+  database.close();
+}"""
+
+
+def test_a_recording_begun_under_the_first_version_of_the_store_goes_on(extended, site):
+    site.pages["/"] = FORM
+    extended.agree()
+    page = extended.context.new_page()
+    page.goto(site.url)
+    extended.start("order", "Write blue and order")
+    page.click("#comment")
+    page.keyboard.type("blue")
+    page.click("#go")
+    extended.wait_for(lambda: len(actions_begun(extended)) == 2)
+    (row, *_) = extended.rows("entries")
+    written = [
+        {"recording": row["recording"], "tab": row["tab"], **each} for each in extended.entries()
+    ]
+    page.close()
+    extended.kill_worker()
+    extended.panel.evaluate(FIRST_VERSION, written)
+    assert actions(extended.stop()) == ["click", "type", "click"]
+
+
+def actions_begun(extended) -> list:
+    return [each for each in extended.entries() if each["entry"]["kind"] == "up"]
 
 
 def test_killed_in_mid_delivery_it_is_sent_once(new_browser, site, fake):

@@ -181,7 +181,7 @@ SHIFT_CLOCK = """async ([page, milliseconds]) => {
   const store = database.transaction("entries", "readwrite").objectStore("entries");
   for (const row of await done(store.getAll())) {
     if (row.page !== page) continue;
-    row.entry.at += milliseconds;
+    for (const { entry } of row.entries) entry.at += milliseconds;
     await done(store.put(row));
   }
   database.close();
@@ -200,10 +200,8 @@ def test_a_clock_that_is_set_while_recording_changes_no_order_and_makes_no_pause
     page.wait_for_url("**/next")
     page.click("#one")
     page.click("#two")
-    extended.wait_for(
-        lambda: sum(r["entry"]["kind"] == "up" for r in extended.rows("entries")) == 3
-    )
-    last = [row["page"] for row in extended.rows("entries") if row["entry"]["kind"] == "up"][-1]
+    extended.wait_for(lambda: sum(r["entry"]["kind"] == "up" for r in extended.entries()) == 3)
+    last = [row["page"] for row in extended.entries() if row["entry"]["kind"] == "up"][-1]
     extended.panel.evaluate(SHIFT_CLOCK, [last, hours * 3_600_000])
     workflow = extended.stop()
     clicks = [step for step in workflow.steps if step.action == "click"]

@@ -64,14 +64,14 @@ def test_nothing_is_recorded_before_an_explicit_choice(extended, shop):
     with pytest.raises(RuntimeError, match="agreed"):
         extended.start()
     page.click("#go")
-    assert extended.rows("entries") == []
+    assert extended.entries() == []
     assert scripts(extended) == []
     welcome = extended.page("welcome.html")
     welcome.get_by_role("button", name="I agree").click()
     welcome.get_by_text("You have agreed.").wait_for()
     assert extended.remembered("consent")["pointer"] is False
     page.click("#go")
-    assert extended.rows("entries") == [], "agreeing starts nothing"
+    assert extended.entries() == [], "agreeing starts nothing"
     extended.start()
     page.click("#go")
     assert actions(extended.stop()) == ["click"]
@@ -142,13 +142,13 @@ def test_a_site_the_person_blocks_is_left_at_once(extended, shop):
     page.goto(shop.at("blocked.test"))
     extended.start()
     page.click("#go")
-    extended.wait_for(lambda: extended.rows("entries"))
+    extended.wait_for(extended.entries)
     assert extended.ask("block-site", address=shop.at("blocked.test")) == "blocked.test"
     page.click("#go")
     page.goto(shop.at("www.blocked.test"))
     page.click("#go")
     page.wait_for_timeout(600)
-    clicks = [row for row in extended.rows("entries") if row["entry"]["kind"] == "down"]
+    clicks = [row for row in extended.entries() if row["entry"]["kind"] == "down"]
     assert len(clicks) == 1
 
 
@@ -219,6 +219,19 @@ def test_a_worker_killed_between_any_two_events_loses_none(extended, shop):
     assert typing.text.source == "instruction"
     assert click.presses[0].up is not None
     assert last.presses[0].up is not None
+
+
+def test_what_a_page_hands_over_twice_is_told_once(extended, shop):
+    extended.agree()
+    page = extended.context.new_page()
+    page.goto(shop.url)
+    extended.start()
+    page.click("#go")
+    extended.wait_for(lambda: any(e["entry"]["kind"] == "up" for e in extended.entries()))
+    for row in extended.rows("entries"):
+        again = {"recording": row["recording"], "document": row["page"], "entries": row["entries"]}
+        extended.ask("entries", **again)
+    assert actions(extended.stop()) == ["click"]
 
 
 def test_several_tabs_and_addresses_are_told_in_order(extended, shop):

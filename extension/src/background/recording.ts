@@ -1,13 +1,13 @@
 // Starts, pauses and ends recordings, lets pages join, and stores what they write.
 import { assemble, type About } from "../assemble";
-import type { Entry } from "../capture/entries";
+import type { Entry, Numbered } from "../capture/entries";
 import type { Joined } from "../content";
 import { answer, askTab } from "../messages";
 import { blockedCategory } from "../privacy/blocklist";
 import { pageOf, registrableDomain } from "../privacy/address";
 import { redact } from "../privacy/redact";
 import { addEntries, database, entriesOf, recordingsLeft, replaceEntries, type StoredEntry } from "../storage/db";
-import { store, stored, type Active } from "../storage/settings";
+import { store, stored, type Active, type Stored } from "../storage/settings";
 import { showState } from "./badge";
 import { inject, injectable, keepScript, registerScript, unregisterScript } from "./injection";
 
@@ -132,14 +132,14 @@ interface Entries {
   kind: "entries";
   recording: string;
   document: string;
-  entries: { sequence: number; entry: Entry }[];
+  entries: Numbered[];
 }
 
 async function take(message: Entries, sender: chrome.runtime.MessageSender): Promise<void> {
   const { recording, document, entries } = message;
   const tab = sender.tab?.id ?? -1;
   try {
-    await addEntries(entries.map((entry) => ({ recording, page: document, tab, ...entry })));
+    await addEntries({ recording, page: document, tab, entries });
   } catch (error) {
     if ((error as DOMException).name === "QuotaExceededError") {
       await store({ trouble: "storage-full" });
@@ -150,8 +150,11 @@ async function take(message: Entries, sender: chrome.runtime.MessageSender): Pro
   await afterTaking();
 }
 
+/** What is stored, until anything of it changes: pages write several times a second. */
+let known: Promise<Pick<Stored, "active" | "trouble">> | undefined;
+
 async function afterTaking(): Promise<void> {
-  const { active, trouble } = await stored("active", "trouble");
+  const { active, trouble } = await (known ??= stored("active", "trouble"));
   if (trouble === "storage-full") {
     await store({ trouble: "none" });
     await showState();
@@ -175,8 +178,8 @@ async function cut(): Promise<void> {
 async function note(tab: number, entry: Entry): Promise<void> {
   const { active } = await stored("active");
   if (!active || active.paused || active.mode !== "task") return;
-  const written = { recording: active.id, page: `browser-${crypto.randomUUID()}`, sequence: 0, tab, entry };
-  await addEntries([written]);
+  const page = `browser-${crypto.randomUUID()}`;
+  await addEntries({ recording: active.id, page, tab, entries: [{ sequence: 0, entry }] });
 }
 
 type Transition = chrome.webNavigation.WebNavigationTransitionCallbackDetails;
@@ -250,6 +253,7 @@ export function registerRecording(): void {
   answer("block-site", blockSite);
   answer("allow-site", allowSite);
   answer("discard", discard);
+  chrome.storage.onChanged.addListener(() => (known = undefined));
   chrome.webNavigation.onCommitted.addListener((details) => void wentTo(details));
   chrome.tabs.onActivated.addListener(({ tabId }) => void tabChanged(tabId, "switch"));
   chrome.tabs.onRemoved.addListener((tabId) => void tabChanged(tabId, "close"));

@@ -1,6 +1,6 @@
 // What the recorder writes down while it records: one entry per event, from which assemble.ts
-// makes the steps of a workflow. Entries are stored one by one, so that whatever dies loses none.
-// Times are milliseconds since the epoch, monotonic within a page.
+// makes the steps of a workflow. Entries are stored within half a second: a browser that dies loses
+// no more. Times are milliseconds since the epoch, monotonic within a page.
 import type { EditKind, KeyKind, LengthClass, Modifier, NamedKey, Observation, Page, ValueKind } from "../workflow";
 import type { Reference } from "./reference";
 
@@ -105,3 +105,9 @@ export interface TabChange extends Timed {
 
 export type Entry =
   | See | Down | Up | KeyDown | KeyUp | EditEntry | Typed | Chosen | Scrolled | After | Went | TabChange;
+
+/** An entry with its place among those of its page, by which it is told from one written twice. */
+export interface Numbered {
+  sequence: number;
+  entry: Entry;
+}

@@ -8,11 +8,13 @@ import type { Observation } from "../workflow";
 const MAX_ELEMENTS = 3_000;
 const SETTLE_MS = 60;
 /** Looking takes no more than one part in so many of the time, however often the page changes, */
-const LOOKS_SHARE = 60;
+const LOOKS_SHARE = 90;
 /** but what was not used is saved up to this, so that a page which changes once is looked at soon. */
 const SAVED_MS = 120;
-/** A page that never rests is looked at this often. */
-const RESTLESS_MS = 1_500;
+/** A page that never rests is looked at this often, whatever that costs, */
+const RESTLESS_MS = 3_000;
+/** and one that its person did something to when it has answered. */
+const ANSWERED_MS = 350;
 const IDLE_BUDGET_MS = 40;
 /** At the event itself, when there is no look that shows the target. */
 const URGENT_BUDGET_MS = 12;
@@ -37,7 +39,8 @@ export class Looker {
   private seen: Seen | null = null;
   private dirty = true;
   private timer = 0;
-  private dirtySince = 0;
+  /** When what is to be looked at began: the last act, else the first change. */
+  private since = 0;
   private saved = SAVED_MS;
   private countedAt = performance.now();
   private acted = false;
@@ -57,21 +60,22 @@ export class Looker {
     clearTimeout(this.timer);
   }
 
-  /** Something may have changed; after a person's own act that is looked at without a rest. */
+  /** Something may have changed; after a person's own act that is looked at soon, whatever it costs. */
   stir(acted = false): void {
     const time = performance.now();
     this.acted ||= acted;
     this.dirty = true;
-    this.dirtySince ||= time;
-    if (this.timer && time - this.dirtySince > RESTLESS_MS) return;
+    if (acted || !this.since) this.since = time;
+    const latest = this.since + (this.acted ? ANSWERED_MS : RESTLESS_MS);
+    if (this.timer && time > latest) return;
     clearTimeout(this.timer);
-    const wait = this.acted ? SETTLE_MS : Math.max(SETTLE_MS, this.rest);
+    const wait = Math.max(SETTLE_MS, Math.min(latest - time, this.rest));
     this.timer = setTimeout(() => requestIdleCallback(() => this.lookAgain(), { timeout: 400 }), wait) as unknown as number;
   }
 
   /** Milliseconds until looking again costs no more than its share. */
   get rest(): number {
-    return Math.max(0, -this.count() * LOOKS_SHARE);
+    return Math.min(RESTLESS_MS, Math.max(0, -this.count() * LOOKS_SHARE));
   }
 
   /** Milliseconds that looking may take now; below nought what it took too much. */
@@ -89,6 +93,11 @@ export class Looker {
     this.onLook?.();
   }
 
+  /** The last look, if nothing has stirred since, else one from now. */
+  latest(): Seen {
+    return this.dirty || !this.seen ? this.now() : this.seen;
+  }
+
   /** A look that shows `target`: the one from before where it does, else one from now. */
   before(target: Element | null): Seen {
     if (this.seen && (!target || this.seen.indices.has(target))) return this.seen;
@@ -101,7 +110,7 @@ export class Looker {
     const began = performance.now();
     this.dirty = false;
     this.acted = false;
-    this.dirtySince = 0;
+    this.since = 0;
     this.seen = look(this.instruction(), IDLE_BUDGET_MS);
     this.saved = this.count() - (performance.now() - began);
     return this.seen;

@@ -158,7 +158,7 @@ export class Recorder {
     const { x, y } = placeOf(event);
     this.pressed = { x, y, target, seen };
     this.lastDown = timeOf(event);
-    this.acts(event);
+    this.acts(event, false); // the release follows, and is looked at
     this.write({
       kind: "down",
       at: timeOf(event),
@@ -309,11 +309,11 @@ export class Recorder {
     if (dx || dy) this.write({ kind: "scrolled", at, until, seen: number, target: index, dx, dy });
   }
 
-  /** Something was done: look again when the page has answered. */
-  private acts(event: Event): void {
+  /** Something was done: look again when the page has answered, at once if something else may follow. */
+  private acts(event: Event, promptly = !this.field): void {
     this.lastInput = timeOf(event);
     this.acted = true;
-    this.looker.stir(!this.field);
+    this.looker.stir(promptly);
     clearTimeout(this.afterTimer);
     const wait = Math.max(AFTER_MS, this.looker.rest);
     this.afterTimer = setTimeout(() => requestIdleCallback(() => this.noteAfter()), wait) as unknown as number;
@@ -322,7 +322,7 @@ export class Recorder {
   private noteAfter(): void {
     if (!this.acted || this.field) return;
     this.acted = false;
-    this.write({ kind: "after", at: now(), seen: this.number(this.looker.now()) });
+    this.write({ kind: "after", at: now(), seen: this.number(this.looker.latest()) });
   }
 
   private focus(event: Event): Element | null {

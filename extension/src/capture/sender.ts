@@ -1,19 +1,22 @@
 // Hands entries to the service worker, which may die at any moment: an entry is kept until it is
 // known to be stored, and sending one twice is harmless.
 import { ask } from "../messages";
-import type { Entry } from "./entries";
+import type { Entry, Numbered } from "./entries";
 
 const RETRY_MS = [50, 200, 1_000, 5_000];
+/** Every message wakes three processes and is a transaction of its own: entries go together, */
+const GATHER_MS = 400;
 
-interface Numbered {
-  sequence: number;
-  entry: Entry;
+/** but at once with what may lead to another page, so that they are stored before its going there. */
+function mayLead(entry: Entry): boolean {
+  return entry.kind === "up" || entry.kind === "chosen" || (entry.kind === "key" && entry.name !== null);
 }
 
 export class Sender {
   private waiting: Numbered[] = [];
   private sequence = 0;
   private sending = false;
+  private timer = 0;
   private failures = 0;
   private idle: (() => void)[] = [];
   recording: string | null = null;
@@ -26,13 +29,23 @@ export class Sender {
   add(entry: Entry): void {
     this.waiting.push({ sequence: this.sequence, entry });
     this.sequence += 1;
-    queueMicrotask(() => void this.send());
+    if (mayLead(entry)) queueMicrotask(() => void this.send());
+    else this.gather();
   }
 
-  /** Resolves when everything so far is stored. */
+  private gather(): void {
+    this.timer ||= setTimeout(() => {
+      this.timer = 0;
+      void this.send();
+    }, GATHER_MS) as unknown as number;
+  }
+
+  /** Store what is there now; resolves when it is. */
   settled(): Promise<void> {
     if (!this.waiting.length) return Promise.resolve();
-    return new Promise((resolve) => this.idle.push(resolve));
+    const stored = new Promise<void>((resolve) => this.idle.push(resolve));
+    void this.send();
+    return stored;
   }
 
   /** The page goes away: hand over what is left without waiting for an answer. */
@@ -65,8 +78,12 @@ export class Sender {
   private proceed(): void {
     if (!chrome.runtime?.id) return this.onGone(); // the extension was updated or removed
     if (!this.waiting.length) for (const resolve of this.idle.splice(0)) resolve();
-    else if (!this.failures) void this.send();
+    else if (!this.failures) this.isUrgent() ? void this.send() : this.gather();
     else setTimeout(() => void this.send(), RETRY_MS[Math.min(this.failures, RETRY_MS.length) - 1]);
+  }
+
+  private isUrgent(): boolean {
+    return this.idle.length > 0 || this.waiting.some(({ entry }) => mayLead(entry));
   }
 
   private deliver(entries: Numbered[]): Promise<void> {

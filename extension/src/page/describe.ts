@@ -17,7 +17,9 @@ export function ownText(element: Element): string {
   if (kind === "button" || kind === "submit" || kind === "reset") {
     return collapse((element as HTMLInputElement).value);
   }
-  if ((kind && kind !== "editable") || element.childElementCount) return "";
+  const { firstChild } = element;
+  if ((kind && kind !== "editable") || !firstChild || element.firstElementChild) return "";
+  if (!firstChild.nextSibling) return firstChild.nodeType === Node.TEXT_NODE ? collapse((firstChild as Text).data) : "";
   const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
   return collapse(texts.map((node) => (node as Text).data.trim()).join(" "));
 }
@@ -34,7 +36,10 @@ export function classesOf(element: Element, redact: (text: string) => string): s
 
 export function statesOf(element: Element, focused: Element | null): State[] {
   const field = element as HTMLInputElement;
-  const aria = (name: string): boolean => element.getAttribute(`aria-${name}`) === "true";
+  const usable = "disabled" in element || element.localName.includes("-");
+  const said = element.getAttributeNames().some((name) => name.startsWith("aria-"));
+  if (!usable && !said && element !== focused && element.localName !== "details") return [];
+  const aria = (name: string): boolean => said && element.getAttribute(`aria-${name}`) === "true";
   const states: [State, boolean][] = [
     ["focused", element === focused],
     ["checked", (isToggle(element) && field.checked) || aria("checked")],

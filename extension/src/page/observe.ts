@@ -138,15 +138,11 @@ function visit(walk: Walk, element: Element, place: Place): void {
   if (!hasSize && (walk.demonstration || !(element.firstChild || shadowIn(walk, element)))) return;
   const view = element.ownerDocument.defaultView!;
   const style = view.getComputedStyle(element);
-  if (style.display === "none" || (!hasSize && style.overflow !== "visible")) return;
+  // Each property takes its time: what has a size is displayed.
+  if (!hasSize && (style.display === "none" || style.overflow !== "visible")) return;
   let inside = style.position === "fixed" ? { ...place, ...fixedOffset(view) } : place;
   if (hasSize && style.visibility === "visible") inside = add(walk, element, style, box, inside);
-  descend(walk, element, {
-    ...inside,
-    depth: place.depth + 1,
-    x: inside.x + (element.parentElement ? element.scrollLeft * own(element) : 0),
-    y: inside.y + (element.parentElement ? element.scrollTop * own(element) : 0),
-  });
+  descend(walk, element, inside);
 }
 
 /** Whether there is room and time; the target and what it is in always fit. */
@@ -162,16 +158,26 @@ function fixedOffset(view: Window): { x: number; y: number } {
   return { x: x - view.scrollX, y: y - view.scrollY };
 }
 
-/** Chromium takes its time to tell of closed roots: it is asked once for each element. */
+/**
+ * Chromium takes its time to tell of closed roots: it is asked once for each element, and not for
+ * those that hold a text and nothing else.
+ */
 function shadowIn(walk: Walk, element: Element): ShadowRoot | null {
   let shadow = walk.shadows.get(element);
-  if (shadow === undefined) walk.shadows.set(element, (shadow = shadowOf(element)));
+  if (shadow === undefined) walk.shadows.set(element, (shadow = holdsText(element) ? element.shadowRoot : shadowOf(element)));
   return shadow;
 }
 
-/** 0 for the elements whose scrolling is that of the page. */
-function own(element: Element): number {
-  return element === element.ownerDocument.scrollingElement || element === element.ownerDocument.body ? 0 : 1;
+function holdsText({ firstChild }: Element): boolean {
+  return firstChild?.nodeType === Node.TEXT_NODE && !firstChild.nextSibling && /\S/.test((firstChild as Text).data);
+}
+
+/** Where what is in an element is placed: it moves as the element is scrolled, unless the page is. */
+function within(element: Element, place: Place): Place {
+  const { scrollingElement, body } = element.ownerDocument;
+  const depth = place.depth + 1;
+  if (!element.parentElement || element === scrollingElement || element === body) return { ...place, depth };
+  return { ...place, depth, x: place.x + element.scrollLeft, y: place.y + element.scrollTop };
 }
 
 /** Describe an element; returns the place its children are in. */
@@ -248,28 +254,21 @@ function addValue(walk: Walk, element: Element, described: Described): void {
 
 /** The children as they are laid out: those of the shadow root, what a slot is given, a frame's. */
 function descend(walk: Walk, element: Element, place: Place): void {
-  const frame = frameDocument(element);
   if (isFrame(element)) {
-    enterFrame(walk, element, frame, place);
+    enterFrame(walk, element, frameDocument(element), within(element, place));
     return;
   }
   if (isField(walk, element) || isSecret(walk, element)) return;
   const shadow = shadowIn(walk, element);
-  const inside = shadow ? { ...place, shadow: true } : place;
-  const children = shadow ? [...shadow.childNodes] : childrenOf(element);
-  const alone = !shadow && ownText(element) !== "";
-  for (const child of children) {
+  if (!shadow && !element.firstElementChild && ownText(element)) return; // told with the element itself
+  const slotted = element.localName === "slot" && !shadow ? (element as HTMLSlotElement).assignedNodes() : [];
+  let child = slotted[0] ?? (shadow ?? element).firstChild;
+  if (!child) return;
+  const inside = { ...within(element, place), shadow: place.shadow || shadow !== null };
+  for (let next = 1; child; child = slotted.length ? (slotted[next++] ?? null) : child.nextSibling) {
     if (child.nodeType === Node.ELEMENT_NODE) visit(walk, child as Element, inside);
-    else if (child.nodeType === Node.TEXT_NODE && !alone) addLines(walk, child as Text, inside);
+    else if (child.nodeType === Node.TEXT_NODE) addLines(walk, child as Text, inside);
   }
-}
-
-function childrenOf(element: Element): Node[] {
-  if (element.localName === "slot") {
-    const assigned = (element as HTMLSlotElement).assignedNodes();
-    if (assigned.length) return assigned;
-  }
-  return [...element.childNodes];
 }
 
 function addLines(walk: Walk, node: Text, place: Place): void {

@@ -100,16 +100,20 @@ export function nameOf(element: Element): string {
 }
 
 function isLabelled(element: Element): boolean {
-  return ["aria-label", "aria-labelledby", "alt", "title"].some((name) =>
-    element.getAttribute(name)?.trim(),
+  return (
+    element.hasAttributes() &&
+    ["aria-label", "aria-labelledby", "alt", "title"].some((name) => element.getAttribute(name)?.trim())
   );
 }
 
 /** The current values of fields inside the labels of an element: part of its name to ARIA. */
 function valuesIn(element: Element): string[] {
+  const references = element.getAttribute("aria-labelledby") ?? "";
+  // Chromium looks through the whole page for labels: not where the name is another.
+  if (!references && element.getAttribute("aria-label")?.trim()) return [];
   const labels: Element[] = [...((element as HTMLInputElement).labels ?? [])];
   const root = element.getRootNode() as Document | ShadowRoot;
-  for (const id of (element.getAttribute("aria-labelledby") ?? "").split(/\s+/)) {
+  for (const id of references.split(/\s+/)) {
     const label = id && root.getElementById?.(id);
     if (label) labels.push(label);
   }

@@ -29,16 +29,23 @@ const SMALL_NUMBER_DIGITS = 3;
 const WORD = /\p{L}[\p{L}\p{M}]*(?:['’][\p{L}\p{M}]+)*/gu;
 const TITLES = new Set(["mr", "mrs", "ms", "miss", "dr", "prof", "sir", "dear", "hi", "hello", "hey", "bapak", "ibu", "pak", "bu", "halo", "hai", "kak", "by", "from", "cc"]);
 
-const known = new Map<string, string>();
-
 /** A text of a page as it may leave the machine: as long as before, all that is not common masked. */
-export function redact(text: string): string {
-  const cached = known.get(text);
-  if (cached !== undefined) return cached;
-  const result = redacted(text);
-  if (known.size >= CACHE_SIZE) known.clear();
-  known.set(text, result);
-  return result;
+export const redact = remembering(redacted);
+
+/** An id, class or part of a path: only parts that are common words or short stay readable. */
+export const redactToken = remembering(redactedToken);
+
+/** Pages are looked at again and again, and say mostly what they said before. */
+function remembering(mask: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const cached = known.get(text);
+    if (cached !== undefined) return cached;
+    const result = mask(text);
+    if (known.size >= CACHE_SIZE) known.clear();
+    known.set(text, result);
+    return result;
+  };
 }
 
 function redacted(text: string): string {
@@ -107,8 +114,7 @@ function isBeside(left: Word, right: Word, text: string): boolean {
 
 const SHORT_PART = 3;
 
-/** An id, class or part of a path: only parts that are common words or short stay readable. */
-export function redactToken(token: string): string {
+function redactedToken(token: string): string {
   if (/[@:\/%]/.test(token)) return mask(token);
   const long = (token.match(/\p{N}/gu)?.length ?? 0) > SMALL_NUMBER_DIGITS;
   return token

@@ -1,19 +1,26 @@
 // The extension's IndexedDB, shared by the service worker and the extension's own pages.
-import { openDB, type DBSchema, type IDBPDatabase } from "idb";
-import type { Entry } from "../capture/entries";
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from "idb";
+import type { Numbered } from "../capture/entries";
 import type { Workflow } from "../workflow";
 
 const NAME = "action-model";
-const VERSION = 1;
+const VERSION = 2;
 
-/** An entry of a recording; page and sequence make writing it twice harmless. */
-export interface StoredEntry {
+/** What a page handed over at once; a row for each, as a row for each entry costs a browser more. */
+interface Batch {
   order?: number;
   recording: string;
   page: string;
-  sequence: number;
   tab: number;
-  entry: Entry;
+  entries: Numbered[];
+}
+
+type FirstEntry = Numbered & Omit<Batch, "entries">;
+
+/** An entry of a recording. */
+export interface StoredEntry extends Numbered {
+  page: string;
+  tab: number;
 }
 
 /** A finished recording that waits for its person to look at it. */
@@ -48,8 +55,8 @@ export interface Sent {
 interface Schema extends DBSchema {
   entries: {
     key: number;
-    value: StoredEntry;
-    indexes: { once: [string, string, number]; recording: string };
+    value: Batch;
+    indexes: { recording: string };
   };
   drafts: { key: string; value: Draft };
   outbox: { key: string; value: Outgoing };
@@ -63,14 +70,7 @@ let opened: Promise<Database> | undefined;
 /** The open database; made on the first call of a script's life. */
 export function database(): Promise<Database> {
   opened ??= openDB<Schema>(NAME, VERSION, {
-    upgrade(created) {
-      const entries = created.createObjectStore("entries", { keyPath: "order", autoIncrement: true });
-      entries.createIndex("once", ["recording", "page", "sequence"], { unique: true });
-      entries.createIndex("recording", "recording");
-      created.createObjectStore("drafts", { keyPath: "id" });
-      created.createObjectStore("outbox", { keyPath: "id" });
-      created.createObjectStore("sent", { keyPath: "id" }).createIndex("sentAt", "sentAt");
-    },
+    upgrade: (made, before, _, all) => void upgrade(made, before, all),
     terminated() {
       opened = undefined;
     },
@@ -78,21 +78,38 @@ export function database(): Promise<Database> {
   return opened;
 }
 
-/** Store entries, each once, in the order they come. Throws when the disk is full. */
-export async function addEntries(entries: StoredEntry[]): Promise<void> {
-  const transaction = (await database()).transaction("entries", "readwrite");
-  const once = transaction.store.index("once");
-  for (const entry of entries) {
-    const known = await once.getKey([entry.recording, entry.page, entry.sequence]);
-    if (known === undefined) await transaction.store.add(entry);
+type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], "versionchange">;
+
+async function upgrade(made: Database, before: number, all: Upgrade): Promise<void> {
+  if (before < 1) {
+    made.createObjectStore("drafts", { keyPath: "id" });
+    made.createObjectStore("outbox", { keyPath: "id" });
+    made.createObjectStore("sent", { keyPath: "id" }).createIndex("sentAt", "sentAt");
   }
-  await transaction.done;
+  // The first version had a row for each entry: a recording that is in progress goes on.
+  const rows = before === 1 ? ((await all.objectStore("entries").getAll()) as unknown as FirstEntry[]) : [];
+  if (before === 1) made.deleteObjectStore("entries");
+  const entries = made.createObjectStore("entries", { keyPath: "order", autoIncrement: true });
+  entries.createIndex("recording", "recording");
+  for (const { recording, page, tab, sequence, entry } of rows) {
+    await entries.add({ recording, page, tab, entries: [{ sequence, entry }] });
+  }
 }
 
-/** The entries of a recording in the order they came. */
+/** Store what a page wrote; twice is harmless. Throws when the disk is full. */
+export async function addEntries(batch: Batch): Promise<void> {
+  await (await database()).add("entries", batch);
+}
+
+/** The entries of a recording in the order they came, each once. */
 export async function entriesOf(recording: string): Promise<StoredEntry[]> {
-  const found = await (await database()).getAllFromIndex("entries", "recording", recording);
-  return found.sort((left, right) => (left.order ?? 0) - (right.order ?? 0));
+  const batches = await (await database()).getAllFromIndex("entries", "recording", recording);
+  const known = new Set<string>();
+  const isNew = ({ page, sequence }: StoredEntry) => known.size !== known.add(`${page}/${sequence}`).size;
+  return batches
+    .sort((left, right) => left.order! - right.order!)
+    .flatMap(({ page, tab, entries }) => entries.map((each) => ({ page, tab, ...each })))
+    .filter(isNew);
 }
 
 /** The recordings that have entries. */
