@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max, Value
 from django.utils import timezone
 
 from chain.deployment import NotDeployed, deployment
@@ -244,18 +243,36 @@ def _row(copied: bytes) -> bundle.Row:
     )
 
 
+# Where each epoch's submissions and vetoes are on the chain, and the last epoch that is active.
+PLACES = f"""
+SELECT 'active', max(epoch_number), 0::bigint, 0 FROM {RootActivation._meta.db_table}
+HAVING max(epoch_number) IS NOT NULL
+UNION ALL
+SELECT 'submitted', epoch_number, block_number, log_index FROM {RootSubmission._meta.db_table}
+WHERE epoch_number = ANY (%(numbers)s)
+UNION ALL
+SELECT 'vetoed', epoch_number, block_number, log_index FROM {RootVeto._meta.db_table}
+WHERE epoch_number = ANY (%(numbers)s)
+"""  # noqa: S608 - built from names of tables
+
+
 def state(epoch: Epoch) -> str:
     """Where an epoch is on its way, from its row and the finalized logs."""
     return states([epoch])[epoch.number]
 
 
 def states(epochs: list[Epoch]) -> dict[int, str]:
-    """States of many epochs in a constant number of queries."""
-    last_active = RootActivation.objects.aggregate(last=Max("epoch_number"))["last"] or 0
-    submitted, vetoed = _latest_blocks(
-        [each.number for each in epochs if each.number > last_active]
-    )
-    return {epoch.number: _state(epoch, last_active, submitted, vetoed) for epoch in epochs}
+    """States of many epochs by one query."""
+    latest: dict[str, dict[int, Place]] = {"active": {}, "submitted": {}, "vetoed": {}}
+    with connection.cursor() as cursor:
+        cursor.execute(PLACES, {"numbers": [each.number for each in epochs]})
+        for what, number, *place in cursor.fetchall():
+            latest[what][number] = max(tuple(place), latest[what].get(number, (-1, -1)))
+    last_active = max(latest["active"], default=0)
+    return {
+        epoch.number: _state(epoch, last_active, latest["submitted"], latest["vetoed"])
+        for epoch in epochs
+    }
 
 
 def _state(
@@ -272,17 +289,3 @@ def _state(
     if epoch.closed_at:
         return "closed"
     return "closing" if epoch.closing_at else "open"
-
-
-def _latest_blocks(numbers: list[int]) -> tuple[dict[int, Place], dict[int, Place]]:
-    """Where each epoch's last submission and last veto are on the chain."""
-    latest: dict[str, dict[int, Place]] = {"submitted": {}, "vetoed": {}}
-    columns = ("epoch_number", "block_number", "log_index")
-    if numbers:
-        submissions, vetoes = (
-            model.objects.filter(epoch_number__in=numbers).values_list(Value(what), *columns)
-            for model, what in ((RootSubmission, "submitted"), (RootVeto, "vetoed"))
-        )
-        for what, number, *place in submissions.union(vetoes, all=True):
-            latest[what][number] = max(tuple(place), latest[what].get(number, (-1, -1)))
-    return latest["submitted"], latest["vetoed"]
