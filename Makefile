@@ -49,10 +49,10 @@ lint: install  ## Style, types, import direction
 	npm run --silent typecheck
 
 test: lint browser  ## All tests, on real PostgreSQL, broker, node and browser
-	$(PY) -m pytest -n 2 -m "not slow" $(PYTEST_ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal -m "not slow" $(PYTEST_ARGS)
 
 check: install browser  ## Long fuzzing and fault runs too
-	$(PY) -m pytest -n 2 $(PYTEST_ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 	FOUNDRY_PROFILE=check contracts/script/forge test
 
 contracts/cache/audit/tools/.installed: contracts/audit.lock
