@@ -65,7 +65,9 @@ class Measured:
 def running_service(folder: Path) -> Iterator[str]:
     """The whole service, as `make run` has it; its address. Raises RuntimeError."""
     port = embedded.free_port()
-    environment = {**os.environ, "LAM_DATA_DIR": str(folder / "data")}
+    # Work is judged and paid in an epoch: the scheduler opens one.
+    by_clock = {"LAM_EPOCHS_ADVANCE_BY_CLOCK": "1"}
+    environment = {**os.environ, "LAM_DATA_DIR": str(folder / "data"), **by_clock}
     command = [sys.executable, "-m", "config.run", "--port", str(port)]
     with (folder / "service.log").open("w") as log:
         service = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

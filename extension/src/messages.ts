@@ -1,5 +1,6 @@
 // What the parts of the extension say to each other. Every part that answers registers its kinds
-// with `answer`; the service worker dies at any moment, so handlers keep nothing in memory.
+// with `answer`; the service worker dies at any moment, so handlers keep nothing in memory that is
+// not stored as well.
 
 export interface Message {
   kind: string;

@@ -104,12 +104,10 @@ export async function addEntries(batch: Batch): Promise<void> {
 /** The entries of a recording in the order they came, each once. */
 export async function entriesOf(recording: string): Promise<StoredEntry[]> {
   const batches = await (await database()).getAllFromIndex("entries", "recording", recording);
-  const known = new Set<string>();
-  const isNew = ({ page, sequence }: StoredEntry) => known.size !== known.add(`${page}/${sequence}`).size;
-  return batches
+  const entries = batches
     .sort((left, right) => left.order! - right.order!)
-    .flatMap(({ page, tab, entries }) => entries.map((each) => ({ page, tab, ...each })))
-    .filter(isNew);
+    .flatMap(({ page, tab, entries }) => entries.map((each) => ({ page, tab, ...each })));
+  return [...new Map(entries.map((each) => [`${each.page}/${each.sequence}`, each])).values()];
 }
 
 /** The recordings that have entries. */
