@@ -223,9 +223,11 @@ def _evidence(
         return Goal.UNKNOWN, [Reason.GOAL_UNKNOWN]
     if newly_invalid(workflow):
         return Goal.FAILED, [Reason.GOAL_FAILED]
-    if len(advancing) < rules.min_advancing_actions:
+    # Looking at another tab neither finishes anything nor leaves anything unfinished.
+    within_tabs = [step for step in advancing if not isinstance(step, Tab)]
+    if not within_tabs or len(advancing) < rules.min_advancing_actions:
         return Goal.UNKNOWN, [Reason.NO_EFFECT]
-    if advancing[-1].action not in rules.finishing_actions:
+    if within_tabs[-1].action not in rules.finishing_actions:
         return Goal.UNKNOWN, [Reason.UNFINISHED]
     return Goal.EVIDENCE, []
 

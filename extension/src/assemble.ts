@@ -86,7 +86,6 @@ interface Typing {
 class Assembler {
   readonly observations: Observation[] = [];
   readonly steps: Step[] = [];
-  outcome: number | null = null;
   device: "unknown" | "mouse" | "touch" | "pen" = "unknown";
   private readonly parameters = new Map<string, { name: string; pattern: ValuePattern }>();
   private readonly looks = new Map<string, number>();
@@ -94,6 +93,10 @@ class Assembler {
   private readonly known = new Map<string, number>();
   private readonly tabs = new Map<number, number>();
   private readonly keysById = new Map<string, Key>();
+  /** Looks at tabs since something was done last, and the tab it was done in. */
+  private readonly endings = new Map<number, number>();
+  private actor: Written | null = null;
+  private shown: number | null = null;
   private open: Click | Drag | Select | null = null;
   private typing: Typing | null = null;
 
@@ -119,7 +122,7 @@ class Assembler {
       case "scrolled":
         return this.scrolled(written, entry);
       case "after":
-        return this.after(written.page, entry.seen);
+        return this.after(written, entry.seen);
       case "went":
         return this.went(written, entry);
       case "tab":
@@ -152,6 +155,8 @@ class Assembler {
   private base(written: Written, { seen, target }: { seen: number; target: number | null }) {
     const tab = this.tab(written.tab);
     const observation = this.look(written.page, seen);
+    this.actor = written;
+    this.shown = written.tab;
     return { observation, target, trusted: true, ...(tab ? { tab } : {}) };
   }
 
@@ -163,7 +168,13 @@ class Assembler {
 
   private push(step: Step): void {
     this.steps.push(step);
-    this.outcome = null;
+    this.endings.clear();
+  }
+
+  /** The look at what is in front; where that cannot be looked at, at where something was done. */
+  private get outcome(): number | null {
+    const looks = [this.shown, this.actor?.tab].map((tab) => this.endings.get(tab ?? -1));
+    return looks.find((look) => look !== undefined) ?? null;
   }
 
   private down(written: Written, entry: Down): void {
@@ -327,8 +338,13 @@ class Assembler {
     this.push({ action: "scroll", at: Math.min(at, until), until, ...base, dx, dy } satisfies Scroll);
   }
 
-  private after(page: string, seen: number): void {
-    this.outcome = this.look(page, seen);
+  private after(written: Written, seen: number): void {
+    const look = this.look(written.page, seen);
+    this.endings.set(written.tab, look);
+    if (written.page !== this.actor?.page) return;
+    // The browser may have told of another tab or address before the page told what it had become.
+    const since = this.steps.slice(this.steps.findLastIndex((step) => !byBrowser(step)));
+    for (const step of since.filter(byBrowser)) step.observation = look;
   }
 
   /** A page that opens by itself explains nothing; one that a click or key led to is explained. */
@@ -337,29 +353,43 @@ class Assembler {
     const last = this.steps.at(-1);
     const led = last && ["click", "press", "select"].includes(last.action) && at - last.until < EXPLAINED_MS;
     if (!this.steps.length || (led && (how === "link" || how === "form" || how === "other"))) return;
-    const observation = this.steps.at(-1)?.observation ?? 0;
+    const observation = this.lastSeen;
     const tab = this.tab(written.tab);
+    this.shown = written.tab;
     this.push({ action: "navigate", at, until: at, observation, ...(tab ? { tab } : {}), kind: how, page } satisfies Navigate);
   }
 
   private tabChange(written: Written, at: number, kind: Tab["kind"], id: number): void {
     if (!this.steps.length && !this.observations.length) return void this.tab(id);
     this.closeTyping();
-    const observation = this.steps.at(-1)?.observation ?? 0;
+    if (kind === "switch") this.shown = id;
+    const observation = this.lastSeen;
     const tab = this.tab(written.tab);
-    this.push({ action: "tab", at, until: at, observation, ...(tab ? { tab } : {}), kind, to: this.tab(id) } satisfies Tab);
+    // What was done before is not over when the tab changes: its effect may still be told.
+    this.steps.push({ action: "tab", at, until: at, observation, ...(tab ? { tab } : {}), kind, to: this.tab(id) } satisfies Tab);
+  }
+
+  /** What was there before something that the browser told of, and no page saw coming. */
+  private get lastSeen(): number {
+    return this.endings.get(this.actor?.tab ?? -1) ?? this.steps.at(-1)?.observation ?? 0;
   }
 
   /** Only looks that something refers to are kept. */
   private pruned(): { observations: Observation[]; outcome: number | null } {
     const used = new Set(this.steps.map((step) => step.observation));
-    if (this.outcome !== null) used.add(this.outcome);
+    const { outcome: end } = this;
+    if (end !== null) used.add(end);
     const kept = [...used].sort((left, right) => left - right);
     kept.forEach((old, index) => this.sizes.set(old, index));
     for (const step of this.steps) step.observation = this.sizes.get(step.observation) ?? 0;
-    const outcome = this.outcome === null ? null : (this.sizes.get(this.outcome) ?? null);
+    const outcome = end === null ? null : (this.sizes.get(end) ?? null);
     return { observations: kept.map((old) => this.observations[old]!), outcome };
   }
+}
+
+/** Whether the browser told of a step, and no page. */
+function byBrowser(step: Step): step is Tab | Navigate {
+  return step.action === "tab" || step.action === "navigate";
 }
 
 function pointer(path: Down["path"]): { pointer?: Down["path"] } {

@@ -11,6 +11,8 @@ export interface Joined {
   options: Options;
 }
 
+const JOIN_AGAIN_MS = [50, 200, 1_000, 5_000];
+
 /** Injected a second time into the same page, the script does nothing. */
 const here = globalThis as typeof globalThis & { actionModelRecorder?: boolean };
 
@@ -35,8 +37,21 @@ function record(): void {
     here.actionModelRecorder = false;
   }
 
+  /** A service worker that dies in the middle of being asked is asked again. */
+  async function asked(): Promise<Joined | null> {
+    for (const wait of [...JOIN_AGAIN_MS, null]) {
+      try {
+        return await ask<Joined | null>({ kind: "join" });
+      } catch (error) {
+        if (wait === null || !chrome.runtime?.id) throw error;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    return null;
+  }
+
   async function join(): Promise<void> {
-    const found = await ask<Joined | null>({ kind: "join" });
+    const found = await asked();
     if (!found) return leave();
     joined = true;
     recorder.join(found.context, found.options);
@@ -64,7 +79,7 @@ function record(): void {
   // The last that a page is sure to hear before it may be discarded.
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState !== "hidden") return;
-    recorder.finish();
+    recorder.hide();
     void sender.send();
   });
   deaf = listen();

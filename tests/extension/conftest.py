@@ -121,10 +121,11 @@ class Extended:
         return self.panel.evaluate(READ_STORE, store)
 
     def entries(self) -> list[Any]:
-        """What pages wrote, with the page each is of."""
-        return [
+        """What pages wrote, with the page each is of; what a page that left sent twice, once."""
+        handed = [
             {"page": row["page"], **each} for row in self.rows("entries") for each in row["entries"]
         ]
+        return list({(each["page"], each["sequence"]): each for each in handed}.values())
 
     def start(self, name: str = "a task", instruction: str = "", **parameters: str) -> None:
         """Record a task from now on."""

@@ -134,6 +134,27 @@ def test_a_page_that_goes_away_in_the_middle_of_a_click(extended, recorded, site
     assert all(step.action != "navigate" for step in workflow.steps), "the click explains it"
 
 
+KEEP_BUSY = "setTimeout(() => { const end = Date.now() + 2_000; while (Date.now() < end); }, 0)"
+
+
+@pytest.mark.parametrize("pointer", [True, False], ids=["with paths", "without paths"])
+def test_a_page_that_is_left_before_it_could_join(extended, recorded, site, pointer):
+    site.pages["/quick"] = "<!doctype html><a id=on href=/next>Go on</a>"
+    page = recorded("<button>Here</button>", next="<button id=there>There</button>")
+    extended.agree(pointer=pointer)
+    page.click("button")
+    extended.worker.evaluate(KEEP_BUSY)
+    page.goto(f"{site.url}/quick")
+    page.mouse.move(300, 300)
+    page.click("#on")
+    page.wait_for_url("**/next")
+    page.click("#there")
+    workflow = extended.stop()
+    clicks = [step for step in workflow.steps if step.action == "click"]
+    assert [target(workflow, step).text for step in clicks] == ["Here", "Go on", "There"]
+    assert bool(clicks[1].pointer) is pointer
+
+
 def test_a_form_sent_by_enter_loses_nothing_of_what_was_typed(extended, recorded, site):
     page = recorded(
         "<form action=/next><input name=q aria-label=Search></form>",

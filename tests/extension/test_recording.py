@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Error
 
 from contributions import blocklist
+from lam_core.progress import advancing_steps
 
 FORM = """<!doctype html><title>Order</title><body>
 <h1>Order form</h1>
@@ -253,6 +254,34 @@ def test_several_tabs_and_addresses_are_told_in_order(extended, shop):
     paths = [observation.page.path for observation in workflow.observations]
     assert "/second" in paths
     assert "hidden" not in workflow.to_json().decode()
+
+
+@pytest.mark.parametrize("waited", [0, 1_500], ids=["at once", "after a look"])
+def test_a_look_at_another_tab_hides_nothing_of_what_was_done(extended, shop, waited):
+    shop.pages["/other"] = "<!doctype html><title>Other</title><p>Something else"
+    extended.agree()
+    other = extended.context.new_page()
+    other.goto(f"{shop.url}/other")
+    page = extended.context.new_page()
+    page.goto(shop.url)
+    extended.start()
+    page.click("#go")
+    page.wait_for_timeout(waited)
+    extended.panel.bring_to_front()
+    own = extended.stop()
+    assert "Done" in {element.text for element in own.observations[own.outcome].elements}, (
+        "the extension's own page in front is nothing to look at"
+    )
+    assert [step.action for step in advancing_steps(own)] == ["click"]
+    page.reload()
+    page.bring_to_front()
+    extended.start()
+    page.click("#go")
+    page.wait_for_timeout(waited)
+    other.bring_to_front()
+    workflow = extended.stop()
+    assert workflow.observations[workflow.outcome].page.path == "/other"
+    assert [step.action for step in advancing_steps(workflow)] == ["click", "tab"]
 
 
 def test_scrolling_selecting_dragging_and_keys_are_told_apart(extended, shop):

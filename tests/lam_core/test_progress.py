@@ -1,7 +1,9 @@
 """Evidence that work was done: steps whose effect lasted, and what rules-2 makes of them."""
 
+import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +104,36 @@ def test_without_an_outcome_the_goal_is_unknown():
 def test_text_that_was_typed_and_not_sent_is_unfinished():
     judged = verdict(recording("abc", typed_last=True))
     assert (judged.goal, judged.reasons) == (Goal.UNKNOWN, (Reason.UNFINISHED,))
+
+
+@pytest.mark.parametrize(
+    ("typed_last", "finished"), [(False, ()), (True, (Reason.UNFINISHED,))], ids=["sent", "typed"]
+)
+def test_looking_at_another_tab_in_the_end_finishes_nothing_and_undoes_nothing(
+    typed_last, finished
+):
+    work = recording("abcd", typed_last=typed_last)
+    step = {
+        "action": "tab",
+        "at": 9_000,
+        "until": 9_000,
+        "observation": 3,
+        "kind": "switch",
+        "to": 1,
+    }
+    document = json.loads(work.to_json())
+    document["steps"].append(step)
+    document["observations"].append(page("z"))
+    document["outcome"] = 4
+    assert verdict(parse_workflow(document)).reasons == finished
+
+
+def test_looking_at_another_tab_is_no_work():
+    document = json.loads(recording("ab").to_json())
+    document["steps"] = [
+        {"action": "tab", "at": 900, "until": 900, "observation": 0, "kind": "switch", "to": 1}
+    ]
+    assert verdict(parse_workflow(document)).reasons == (Reason.NO_EFFECT,)
 
 
 def test_a_page_that_marks_a_field_as_wrong_in_the_end_says_that_it_failed():

@@ -117,7 +117,7 @@ async function tellPages(kind: "conclude" | "leave"): Promise<void> {
 
 async function join(_: { kind: "join" }, sender: chrome.runtime.MessageSender): Promise<Joined | null> {
   const { active, consent, allowed } = await stored("active", "consent", "allowed");
-  const address = sender.tab?.url ?? sender.url ?? "";
+  const address = sender.url ?? sender.tab?.url ?? ""; // the tab may be at its next page already
   const incognito = sender.tab?.incognito ?? true;
   if (!active || active.paused || !consent || incognito) return null;
   if (await blockedCategory(address)) return null;
@@ -130,13 +130,16 @@ async function join(_: { kind: "join" }, sender: chrome.runtime.MessageSender): 
 
 interface Entries {
   kind: "entries";
-  recording: string;
+  /** Null from a page that was left before it had joined. */
+  recording: string | null;
   document: string;
   entries: Numbered[];
 }
 
 async function take(message: Entries, sender: chrome.runtime.MessageSender): Promise<void> {
-  const { recording, document, entries } = message;
+  const { recording, entries } = message.recording === null ? await late(message, sender) : message;
+  if (recording === null) return;
+  const { document } = message;
   const tab = sender.tab?.id ?? -1;
   try {
     await addEntries({ recording, page: document, tab, entries });
@@ -148,6 +151,17 @@ async function take(message: Entries, sender: chrome.runtime.MessageSender): Pro
     throw error;
   }
   await afterTaking();
+}
+
+/** What a page wrote that never joined: asked for it now, and kept only as far as it was agreed to. */
+async function late({ entries }: Entries, sender: chrome.runtime.MessageSender): Promise<Pick<Entries, "recording" | "entries">> {
+  const joined = await join({ kind: "join" }, sender);
+  if (!joined) return { recording: null, entries: [] };
+  const kept = ({ sequence, entry }: Numbered): Numbered => ({
+    sequence,
+    entry: "path" in entry && !joined.options.pointer ? { ...entry, path: [] } : entry,
+  });
+  return { recording: joined.recording, entries: entries.map(kept) };
 }
 
 /** What is stored, until anything of it changes: pages write several times a second. */

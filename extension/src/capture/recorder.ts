@@ -98,6 +98,12 @@ export class Recorder {
     this.endScroll();
   }
 
+  /** The page is no longer in front, and may never be again: what the last act led to is told now. */
+  hide(): void {
+    this.finish();
+    this.noteAfter();
+  }
+
   /** The page as it is now, as the outcome of what was done. */
   conclude(): void {
     this.finish();

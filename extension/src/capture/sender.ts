@@ -48,9 +48,12 @@ export class Sender {
     return stored;
   }
 
-  /** The page goes away: hand over what is left without waiting for an answer. */
+  /**
+   * The page goes away: hand over what is left without waiting for an answer. A page that was left
+   * before it could join does not know what it would be part of; the service worker does.
+   */
   flush(): void {
-    if (this.recording && this.waiting.length) void this.deliver(this.waiting).catch(() => undefined);
+    if (this.waiting.length) void this.deliver(this.waiting).catch(() => undefined);
   }
 
   /** Everything not handed over yet is forgotten. */
