@@ -135,9 +135,13 @@ def _balances() -> Iterator[Difference]:
         .values_list("account_id")
         .annotate(sum=Sum("amount"))
     }
-    for account, amount in Balance.objects.values_list("account_id", "amount"):
+    for account, amount, unit, own in Balance.objects.values_list(
+        "account_id", "amount", "unit", "account__unit"
+    ):
         if int(amount) != sums.pop(account, 0):
             yield Difference(f"balance {account}", "amount", "the sum of its lines", str(amount))
+        if unit != own:
+            yield Difference(f"balance {account}", "unit", f"its account's, {own}", str(unit))
     for account in sums:
         yield Difference(f"balance {account}", "row", "one", "none")
 

@@ -1,13 +1,13 @@
 """An epoch's points become LAM, for a million people at once: sums, shares and allocations in SQL.
 
 Called by the close, which holds the epoch's lock alone: `prepare` says who gets how much, `post`
-writes it to the ledger. Only the division itself and the digests of the entries are computed here;
-everything per person is a set of PostgreSQL's. A conversion entry covers up to a thousand people in
-the order of their addresses.
+and `allocate` write it down. Only the division itself and the digests of the entries are computed
+here; everything per person is a set of PostgreSQL's. A conversion entry covers up to a thousand
+people in the order of their addresses.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,21 +34,33 @@ logger = logging.getLogger(__name__)
 ZERO_ADDRESS = "0x" + "0" * 40
 PEOPLE_PER_ENTRY = 1_000
 WORK_MEM = "256MB"
-PREPARED = "epoch_payments"
-"""The temporary table of what an epoch gives, in columns that an allocation has."""
+PAYABLE = f"millipoints > 0 AND address NOT IN ('', '{ZERO_ADDRESS}')"
+PREPARED = """(
+    SELECT p.ordinal, p.epoch_id, p.leaf_id, p.address, p.lam_account, p.points_account_id,
+           p.categories, p.millipoints, s.wei, s.position,
+           p.before_wei + s.wei AS cumulative_wei
+    FROM epoch_payments p JOIN epoch_shares s USING (ordinal)
+)"""
+"""What an epoch gives, as a query over temporary tables, in columns that an allocation has."""
 
+# Numbered in the order of addresses, which is that of entries, lines and new leaves; who can't be
+# paid comes last.
 SUMS = f"""
 CREATE TEMP TABLE epoch_points ON COMMIT DROP AS
-SELECT s.account_id AS account, a.user_id AS person, coalesce(w.address, '') AS address,
-       sum(s.amount)::bigint AS millipoints, jsonb_object_agg(c.name, s.amount) AS categories
-FROM (SELECT account_id, category, sum(amount) AS amount FROM points_line
-      WHERE epoch_number = %(epoch)s AND account_id >= {FIRST_PERSONAL_ACCOUNT}
-          AND unit = {Unit.MILLIPOINTS:d} AND category <> {Category.CONVERTED:d}
-      GROUP BY account_id, category) s
-JOIN unnest(%(numbers)s::int[], %(names)s::text[]) AS c (category, name) USING (category)
-JOIN points_account a ON a.id = s.account_id AND a.kind = 'points'
-LEFT JOIN {Wallet._meta.db_table} w ON w.user_id = a.user_id AND w.is_primary
-GROUP BY s.account_id, a.user_id, w.address
+SELECT -1 + row_number() OVER (ORDER BY CASE WHEN {PAYABLE} THEN lower(address COLLATE "C") END)
+       AS ordinal, *
+FROM (
+    SELECT s.account_id AS account, a.user_id AS person, coalesce(w.address, '') AS address,
+           sum(s.amount)::bigint AS millipoints, jsonb_object_agg(c.name, s.amount) AS categories
+    FROM (SELECT account_id, category, sum(amount::bigint) AS amount FROM points_line
+          WHERE epoch_number = %(epoch)s AND account_id >= {FIRST_PERSONAL_ACCOUNT}
+              AND unit = {Unit.MILLIPOINTS:d} AND category <> {Category.CONVERTED:d}
+          GROUP BY account_id, category) s
+    JOIN unnest(%(numbers)s::int[], %(names)s::text[]) AS c (category, name) USING (category)
+    JOIN points_account a ON a.id = s.account_id AND a.kind = 'points'
+    LEFT JOIN {Wallet._meta.db_table} w ON w.user_id = a.user_id AND w.is_primary
+    GROUP BY s.account_id, a.user_id, w.address
+) summed
 """  # noqa: S608 - built from constants
 
 UNEQUAL = """
@@ -57,19 +69,17 @@ FROM points_balance b JOIN points_account a ON a.id = b.account_id AND a.kind = 
 LEFT JOIN epoch_points p ON p.account = b.account_id
 WHERE b.amount <> coalesce(p.millipoints, 0) ORDER BY b.account_id LIMIT 1
 """
-PAYABLE = f"millipoints > 0 AND address NOT IN ('', '{ZERO_ADDRESS}')"
 UNPAID = f"""
 SELECT account, millipoints FROM epoch_points
 WHERE millipoints > 0 AND NOT ({PAYABLE}) ORDER BY account
 """  # noqa: S608
 PAID = f"""
 COPY (SELECT account, person, address, millipoints FROM epoch_points WHERE {PAYABLE}
-      ORDER BY lower(address) COLLATE "C") TO STDOUT
+      ORDER BY ordinal) TO STDOUT
 """  # noqa: S608
-
 SHARES = """
 CREATE TEMP TABLE epoch_shares (
-    ordinal int NOT NULL, account bigint NOT NULL, wei numeric NOT NULL
+    ordinal int NOT NULL, wei numeric NOT NULL, position int NOT NULL
 ) ON COMMIT DROP
 """
 # Of everybody who may be paid; the order is that in which the index of addresses is written.
@@ -84,52 +94,57 @@ ORDER BY w.address ON CONFLICT DO NOTHING
 """  # noqa: S608
 LAM_ACCOUNTS = f"""
 INSERT INTO points_account (kind, unit, name, address)
-SELECT 'lam', {Unit.LAM_WEI:d}, '', p.address
-FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
-WHERE NOT EXISTS (SELECT FROM points_account a WHERE a.address = p.address AND a.address <> '')
-ORDER BY s.ordinal
+SELECT 'lam', {Unit.LAM_WEI:d}, '', p.address FROM epoch_points p
+WHERE {PAYABLE} AND NOT EXISTS (SELECT FROM points_account a
+                                WHERE a.address = p.address AND a.address <> '')
+ORDER BY ordinal
 """  # noqa: S608
 # New addresses follow the known ones, in the order of addresses.
-LEAVES = """
-INSERT INTO points_leaf (index, account_id, first_epoch_id)
-SELECT (SELECT count(*) FROM points_leaf) + row_number() OVER (ORDER BY s.ordinal) - 1, a.id, %s
-FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
-JOIN points_account a ON a.address = p.address AND a.address <> ''
-WHERE NOT EXISTS (SELECT FROM points_leaf f WHERE f.account_id = a.id)
-"""
-# Named as the columns of points_allocation are.
 PAYMENTS = f"""
-CREATE TEMP TABLE {PREPARED} ON COMMIT DROP AS
-SELECT s.ordinal, %(epoch)s::bigint AS epoch_id, f.index AS leaf_id, a.id AS lam_account,
-       s.account AS points_account_id, p.categories, p.millipoints, s.wei,
-       s.wei + coalesce(before.cumulative_wei, 0) AS cumulative_wei
-FROM epoch_shares s JOIN epoch_points p ON p.account = s.account
+CREATE TEMP TABLE epoch_payments ON COMMIT DROP AS
+SELECT p.ordinal::int, %(epoch)s::bigint AS epoch_id, a.id AS lam_account, p.address,
+       p.account AS points_account_id, p.categories, p.millipoints, f.index IS NULL AS is_new,
+       coalesce(f.index, (SELECT count(*) FROM points_leaf) - 1 + count(*)
+                FILTER (WHERE f.index IS NULL) OVER (ORDER BY p.ordinal))::int AS leaf_id,
+       coalesce(before.cumulative_wei, 0) AS before_wei
+FROM (SELECT * FROM epoch_points WHERE {PAYABLE}) p
 JOIN points_account a ON a.address = p.address AND a.address <> ''
-JOIN points_leaf f ON f.account_id = a.id
+LEFT JOIN points_leaf f ON f.account_id = a.id
 LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o WHERE o.leaf_id = f.index
                    ORDER BY o.epoch_id DESC LIMIT 1) before ON true
 """  # noqa: S608
-# By account, as the largest index of lines is: it is written from one end to the other.
+LEAVES = """
+INSERT INTO points_leaf (index, account_id, first_epoch_id)
+SELECT leaf_id, lam_account, epoch_id FROM epoch_payments WHERE is_new ORDER BY leaf_id
+"""
+# Of an entry: everybody's points, their sum, the LAM for them, and everybody's LAM; who gets less
+# than a wei has no line for it. By account, as the largest index of lines is: it is written from
+# one end to the other.
 LINES = f"""
-SELECT n, row_number() OVER (PARTITION BY n ORDER BY side, ordinal) - 1,
-       account, unit, category, amount
+WITH paid AS MATERIALIZED (
+    SELECT 1 + ordinal / {{people}} AS n, mod(ordinal, {{people}}) AS part, position,
+           points_account_id, lam_account, millipoints, wei
+    FROM {PREPARED} prepared
+), whole AS MATERIALIZED (
+    SELECT n, count(*) AS people, sum(millipoints) AS millipoints, sum(wei) AS wei
+    FROM paid GROUP BY n
+)
+SELECT n, position, account, unit, category, amount
 FROM (
-    SELECT 1 + ordinal / {{people}} AS n, 1 AS side, ordinal, points_account_id AS account,
+    SELECT n, part AS position, points_account_id AS account,
            {Unit.MILLIPOINTS:d} AS unit, {Category.CONVERTED:d} AS category,
            -millipoints::numeric AS amount
-    FROM {PREPARED}
+    FROM paid
     UNION ALL
-    SELECT 1 + ordinal / {{people}}, 2, 0, {SystemAccount.CONVERTED:d},
-           {Unit.MILLIPOINTS:d}, {Category.CONVERTED:d}, sum(millipoints)
-    FROM {PREPARED} GROUP BY 1
+    SELECT n, people, {SystemAccount.CONVERTED:d},
+           {Unit.MILLIPOINTS:d}, {Category.CONVERTED:d}, millipoints
+    FROM whole
     UNION ALL
-    SELECT 1 + ordinal / {{people}}, 3, 0, {SystemAccount.EMISSION:d},
-           {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, -sum(wei)
-    FROM {PREPARED} GROUP BY 1
+    SELECT n, people + 1, {SystemAccount.EMISSION:d},
+           {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, -wei
+    FROM whole
     UNION ALL
-    SELECT 1 + ordinal / {{people}}, 4, ordinal, lam_account,
-           {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, wei
-    FROM {PREPARED}
+    SELECT n, position, lam_account, {Unit.LAM_WEI:d}, {Category.ALLOCATED:d}, wei FROM paid
 ) moved
 WHERE amount <> 0 ORDER BY account, n
 """  # noqa: S608
@@ -138,7 +153,7 @@ INSERT INTO points_allocation
     (epoch_id, leaf_id, points_account_id, entry_id, categories, millipoints, wei, cumulative_wei)
 SELECT epoch_id, leaf_id, points_account_id, (%(entries)s::bigint[])[1 + ordinal / %(people)s],
        categories, millipoints, wei, cumulative_wei
-FROM {PREPARED} ORDER BY ordinal
+FROM {PREPARED} prepared ORDER BY ordinal
 """  # noqa: S608
 
 
@@ -168,35 +183,43 @@ class Prepared:
 def prepare(epoch: Epoch, emission_wei: int) -> Prepared:
     """Divide `emission_wei` among the epoch's points; who can't be paid is carried over.
 
-    Accounts and leaves are there afterwards, and the table PREPARED. Raises LedgerInconsistent when
-    balances are not what the epoch's lines add up to.
+    Accounts and leaves are there afterwards, and the tables of PREPARED. Raises LedgerInconsistent
+    when balances are not what the epoch's lines add up to.
     """
     # Nobody else posts: the trigger need not lock balances before it changes them.
     _execute("SET LOCAL points.alone = 'on'")
     # Sums and joins of millions stay in memory instead of in files.
     _execute(f"SET LOCAL work_mem = '{WORK_MEM}'")
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         making = beside.submit(_make_accounts_ahead)
         _sum_points(epoch)
-        making.result()
         _carry_out(epoch)
-        shares = _divide(emission_wei)
-        # While PostgreSQL makes leaves, the entries are hashed.
-        heads = beside.submit(list, _heads(epoch, shares))
-        _store_shares(shares, epoch)
-        return Prepared(shares, heads.result())
+        # While PostgreSQL makes accounts and leaves, shares are divided and entries hashed.
+        dividing = beside.submit(_divide, epoch, emission_wei, _paid())
+        making.result()
+        _make_leaves(epoch)
+        prepared = dividing.result()
+    _store_shares(prepared.shares)
+    return prepared
 
 
-def post(epoch: Epoch, prepared: Prepared) -> None:
-    """Entries, lines and allocations of what is prepared, whose temporary tables go."""
-    if prepared.heads:
-        people = {"people": PEOPLE_PER_ENTRY}
-        entries = ledger.post_selected(
-            prepared.heads, epoch=epoch.number, lines=LINES.format(**people)
-        )
-        _execute(ALLOCATIONS, {"entries": entries, **people})
+def post(epoch: Epoch, prepared: Prepared) -> list[int]:
+    """Entries and lines of what is prepared; the ids of the entries."""
+    lines = LINES.format(people=PEOPLE_PER_ENTRY)
+    entries = (
+        ledger.post_selected(prepared.heads, epoch=epoch.number, lines=lines)
+        if prepared.heads
+        else []
+    )
     _execute("SET LOCAL points.alone = 'off'")
-    _execute(f"DROP TABLE epoch_points, epoch_shares, {PREPARED}")
+    return entries
+
+
+def allocate(entries: Sequence[int]) -> None:
+    """What the lines of `entries` gave to whom; the temporary tables go."""
+    if entries:
+        _execute(ALLOCATIONS, {"entries": entries, "people": PEOPLE_PER_ENTRY})
+    _execute("DROP TABLE epoch_points, epoch_payments, epoch_shares")
 
 
 def _make_accounts_ahead() -> None:
@@ -240,13 +263,17 @@ def _sum_points(epoch: Epoch) -> None:
         "names": [each.name.lower() for each in Category],
     }
     with _whole_tables(), connection.cursor() as cursor:
+        # The other core makes accounts. Workers would each sum for nearly everybody, as a person's
+        # lines lie far apart, and it takes longer to add up their sums than the lines.
+        _execute("SET LOCAL max_parallel_workers_per_gather = 0")
         _execute(SUMS, named)
-        _execute("ANALYZE epoch_points")
+        _execute("ANALYZE epoch_points (ordinal, account, address, millipoints)")
         cursor.execute(UNEQUAL)
         if wrong := cursor.fetchone():
             raise LedgerInconsistent(
                 f"Account {wrong[0]} holds {wrong[1]} millipoints, its lines add up to {wrong[2]}."
             )
+        _execute("SET LOCAL max_parallel_workers_per_gather TO DEFAULT")
 
 
 def _carry_out(epoch: Epoch) -> None:
@@ -271,32 +298,47 @@ def _carry_out(epoch: Epoch) -> None:
     )
 
 
-def _divide(emission_wei: int) -> Shares:
+def _paid() -> bytes:
+    """Rows of PAID."""
     with connection.cursor() as cursor, cursor.copy(PAID) as copy:
-        values = b"".join(map(bytes, copy)).decode().split()
+        return b"".join(map(bytes, copy))
+
+
+def _divide(epoch: Epoch, emission_wei: int, paid: bytes) -> Prepared:
+    values = paid.decode().split()
     accounts, people, addresses, millipoints = (values[column::4] for column in range(4))
     shares = Shares(list(map(int, accounts)), people, addresses, list(map(int, millipoints)), [])
     # In the order of addresses, to the first of which ties go (as `allocation.allocate` has it).
     if shares.millipoints:
         shares.wei.extend(apportion(emission_wei, shares.millipoints))
-    return shares
+    return Prepared(shares, list(_heads(epoch, shares)))
 
 
-def _store_shares(shares: Shares, epoch: Epoch) -> None:
-    """Into temporary tables; accounts and leaves of new addresses are made."""
-    _execute(SHARES)
-    columns = zip(shares.accounts, shares.wei, strict=True)
-    with connection.cursor() as cursor, cursor.copy("COPY epoch_shares FROM STDIN") as copy:
-        for part in _chunks(
-            f"{ordinal}\t{account}\t{wei}\n" for ordinal, (account, wei) in enumerate(columns)
-        ):
-            copy.write("".join(part))
+def _make_leaves(epoch: Epoch) -> None:
+    """Accounts and leaves of new addresses, and who is paid by which."""
     with _whole_tables():
-        _execute("ANALYZE epoch_shares")
         _execute(LAM_ACCOUNTS)
-        _execute(LEAVES, [epoch.number])
         _execute(PAYMENTS, {"epoch": epoch.number})
-        _execute(f"ANALYZE {PREPARED}")
+        _execute(LEAVES)
+        _execute("ANALYZE epoch_payments (ordinal, leaf_id)")
+
+
+def _store_shares(shares: Shares) -> None:
+    _execute(SHARES)
+    with connection.cursor() as cursor, cursor.copy("COPY epoch_shares FROM STDIN") as copy:
+        for part in _chunks(_share_rows(shares.wei)):
+            copy.write("".join(part))
+    _execute("ANALYZE epoch_shares (ordinal)")
+
+
+def _share_rows(wei: Sequence[int]) -> Iterator[str]:
+    """Each share with its line's position in its entry, after the points and the two sums."""
+    for start in range(0, len(wei), PEOPLE_PER_ENTRY):
+        part = wei[start : start + PEOPLE_PER_ENTRY]
+        position = len(part) + 2
+        for ordinal, amount in enumerate(part, start):
+            yield f"{ordinal}\t{amount}\t{position}\n"
+            position += amount != 0
 
 
 def _chunks(rows: Iterable[str], size: int = 5_000) -> Iterator[list[str]]:

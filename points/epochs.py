@@ -119,13 +119,16 @@ def _allocate(epoch: Epoch) -> None:
     epoch.millipoints = sum(shares.millipoints)
     epoch.accounts = len(shares.accounts)
     epoch.total_wei = epoch.emission_wei + _total_before(epoch.number)
-    with bundle.Draft(settings.BUNDLES_DIR, epoch.number) as draft, ThreadPoolExecutor(1) as beside:
+    with bundle.Draft(settings.BUNDLES_DIR, epoch.number) as draft, ThreadPoolExecutor(2) as beside:
         # While PostgreSQL posts what each is given, the files that say so are written.
         rows = list(_copied_rows(epoch.number, conversion.PREPARED))
         writing = beside.submit(draft.add, map(_row, rows))
-        conversion.post(epoch, prepared)
+        entries = conversion.post(epoch, prepared)
         seal.seal_pending(epoch=epoch.number)
-        epoch.ledger_root = seal.store_tree(epoch.number)
+        digests = seal.epoch_digests(epoch.number)
+        growing = beside.submit(seal.store_tree, epoch.number, digests)
+        conversion.allocate(entries)
+        epoch.ledger_root = growing.result()
         writing.result()
         written = draft.complete(header=_header(epoch), policy=policy.document)
     epoch.root, epoch.bundle_hash = written.root, written.hash
@@ -206,25 +209,32 @@ def source_totals(epoch: Epoch) -> tuple[int, int, int]:
 # The last sum of a leaf that this epoch gave nothing is that of the last epoch that did.
 ROWS = """
 COPY (
-    SELECT f.index, a.address, n.categories, n.millipoints, n.wei,
-           coalesce(n.cumulative_wei, before.cumulative_wei)
+    SELECT n.leaf_id, n.address, n.categories, n.millipoints, n.wei, n.cumulative_wei
+    FROM {allocations} n WHERE n.epoch_id = {number}
+    UNION ALL
+    SELECT f.index, a.address, NULL, NULL, NULL, before.cumulative_wei
     FROM points_leaf f JOIN points_account a ON a.id = f.account_id
-    LEFT JOIN {allocations} n ON n.leaf_id = f.index AND n.epoch_id = {number}
     LEFT JOIN LATERAL (SELECT cumulative_wei FROM points_allocation o
-                       WHERE n.leaf_id IS NULL AND o.leaf_id = f.index AND o.epoch_id < {number}
+                       WHERE o.leaf_id = f.index AND o.epoch_id < {number}
                        ORDER BY o.epoch_id DESC LIMIT 1) before ON true
-    WHERE f.first_epoch_id <= {number} ORDER BY f.index
+    WHERE f.first_epoch_id <= {number} AND NOT EXISTS (
+        SELECT FROM {allocations} n WHERE n.leaf_id = f.index AND n.epoch_id = {number})
+    ORDER BY 1
 ) TO STDOUT WITH (NULL '')
 """
+ALLOCATED = f"""(
+    SELECT o.*, a.address FROM {Allocation._meta.db_table} o
+    JOIN points_leaf f ON f.index = o.leaf_id JOIN points_account a ON a.id = f.account_id
+)"""  # noqa: S608 - built from names of tables
 
 
 def bundle_rows(number: int) -> Iterator[bundle.Row]:
     """A row per leaf known at the end of an epoch, in the order of leaves; read as it is used."""
-    return map(_row, _copied_rows(number, Allocation._meta.db_table))
+    return map(_row, _copied_rows(number, ALLOCATED))
 
 
 def _copied_rows(number: int, allocations: str) -> Iterator[bytes]:
-    """What the table `allocations` gives each leaf, as COPY writes it."""
+    """What the query `allocations` gives each leaf, as COPY writes it."""
     statement = ROWS.format(number=int(number), allocations=allocations)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for each in copy:

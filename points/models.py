@@ -139,6 +139,7 @@ class Balance(models.Model):
     account = models.OneToOneField(
         Account, models.DO_NOTHING, db_constraint=False, primary_key=True
     )
+    unit = models.PositiveSmallIntegerField(choices=Unit, help_text="The account's.")
     amount = WeiField(default=0)
 
     class Meta:

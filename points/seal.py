@@ -55,15 +55,16 @@ def chain_after(chain: bytes, digest: bytes) -> bytes:
 
 def ledger_root(epoch: int) -> str:
     """Merkle root over the digests of an epoch's sealed entries in their order."""
-    return _root(_tree(epoch))
+    return _root(_tree(epoch_digests(epoch)))
 
 
-def store_tree(epoch: int) -> str:
+def store_tree(epoch: int, digests: Bytes | None = None) -> str:
     """Keep the tree over an epoch's sealed entries on disk, for proofs; its root.
 
-    Beside the bundle and outside its hash: salted digests, which can be built again.
+    Beside the bundle and outside its hash: salted digests, which can be built again. PostgreSQL is
+    not asked where `digests` are given (see `epoch_digests`).
     """
-    tree = _tree(epoch)
+    tree = _tree(epoch_digests(epoch) if digests is None else digests)
     path = _path(epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda file: tree.nodes.tofile(file) if tree else None)
@@ -89,8 +90,7 @@ def places(epoch: int, entries: Sequence[int]) -> dict[int, int]:
     return {entry: position - first for entry, position in known}
 
 
-def _tree(epoch: int) -> MerkleTree | None:
-    digests = epoch_digests(epoch)
+def _tree(digests: Bytes) -> MerkleTree | None:
     return MerkleTree.of_leaves(digests) if len(digests) else None
 
 

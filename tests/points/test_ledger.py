@@ -190,7 +190,7 @@ def sql(statement: str, *arguments: object) -> None:
         "TRUNCATE points_epoch CASCADE",
         "UPDATE points_balance SET amount = 10",
         "DELETE FROM points_balance",
-        "INSERT INTO points_balance (account_id, amount) VALUES (1, 5)",
+        "INSERT INTO points_balance (account_id, unit, amount) VALUES (1, 1, 5)",
         "UPDATE points_epoch SET policy_hash = 'x'",
         "UPDATE points_epoch SET salt = ''",
     ],
