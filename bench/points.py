@@ -150,6 +150,8 @@ def single(seconds: float, accounts: list[int]) -> list[Figure]:
             ]
         )
 
+    # As in a worker that has been up for a while: a person's account is read at their first entry.
+    ledger.account_codes(accounts)
     plain, ours = per_second(seconds, bare), per_second(seconds, posted)
     return [
         figure(

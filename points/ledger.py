@@ -311,16 +311,17 @@ def account_codes(accounts: Iterable[int]) -> dict[int, str]:
     wanted = {int(each) for each in accounts}
     codes = {each: _codes[each] for each in wanted if each in _codes}
     if missing := wanted - codes.keys():
-        rows = Account.objects.filter(pk__in=missing).values_list(
-            "pk", "kind", "name", "address", "user_id"
-        )
-        found = {pk: f"{kind}:{name or address or user}" for pk, kind, name, address, user in rows}
+        found = dict(_prepared(connection, CODES, ["{" + ",".join(map(str, missing)) + "}"]))
         if len(_codes) + len(found) <= CODES_KEPT:
             _codes.update(found)
         codes |= found
     return codes
 
 
+CODES = """
+SELECT id, kind || ':' || coalesce(nullif(name, ''), nullif(address, ''), user_id::text, 'None')
+FROM points_account WHERE id = ANY (%s::bigint[])
+"""
 UNIT_NAMES = {int(each): each.name.lower() for each in Unit}
 CATEGORY_NAMES = {int(each): each.name.lower() for each in Category}
 SYSTEM_CODES = {int(each): f"{AccountKind.SYSTEM}:{each.name.lower()}" for each in SystemAccount}
@@ -402,7 +403,15 @@ def _heads(epoch: int, heads: Sequence[Head]) -> list[Any]:
 def _execute(
     own: BaseDatabaseWrapper, parameters: Sequence[Any], statement: str = INSERT_GIVEN
 ) -> list[int]:
-    """Run a form of INSERT as a prepared statement; the ids of the entries.
+    """Run a form of INSERT; the ids of the entries."""
+    ((ids,),) = _prepared(own, statement, parameters)
+    return list(ids)
+
+
+def _prepared(
+    own: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of a prepared statement, as Django prepares none and makes queries slowly.
 
     Every parameter is text: PostgreSQL prepares the statement anew for other types.
     """
@@ -412,9 +421,7 @@ def _execute(
     own.connection.prepare_threshold = sys.maxsize
     with own.wrap_database_errors, psycopg.Cursor(own.connection) as cursor:
         texts = [each if each is None else str(each) for each in parameters]
-        row = cursor.execute(statement.encode(), texts, prepare=True).fetchone()
-    assert row is not None
-    return list(row[0])
+        return cursor.execute(statement.encode(), texts, prepare=True).fetchall()
 
 
 def head(draft: Draft, texts: Sequence[str], *, posted_at: str) -> Head:
