@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Wallet
@@ -390,6 +391,45 @@ def test_a_share_that_rounds_to_nothing_has_no_line(monkeypatch):
     assert entry.line_count == entry.lines.count() == 3 + 2 + 2
     assert sorted(Allocation.objects.values_list("wei", flat=True)) == [0, 1, 1]
     assert not audit.run()
+
+
+REPLACED = """
+INSERT INTO points_allocation
+    (epoch_id, leaf_id, points_account_id, entry_id, categories, millipoints, wei, cumulative_wei)
+SELECT epoch_id, {leaf_id}, {points_account_id}, {entry_id}, categories, {millipoints}, {wei},
+       cumulative_wei + 1
+FROM given
+"""
+ALLOCATED = ("leaf_id", "points_account_id", "entry_id", "millipoints", "wei")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"wei": "wei + 1"},
+        {"wei": "0"},
+        {"millipoints": "millipoints - 1"},
+        {"leaf_id": "leaf_id + 1"},
+        {"points_account_id": "points_account_id + 5000"},
+        {"entry_id": "(SELECT min(id) FROM points_entry)"},
+    ],
+)
+def test_an_allocation_that_is_not_what_its_conversion_moved_is_refused(changed):
+    closed_epoch((make_user(), 30))
+    columns = {name: changed.get(name, name) for name in ALLOCATED}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE given ON COMMIT DROP AS SELECT * FROM points_allocation")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("DELETE FROM points_allocation")
+        cursor.execute("SET LOCAL session_replication_role = origin")
+        with (
+            pytest.raises(IntegrityError, match="not what its conversion moved")
+            if changed
+            else nullcontext(),
+            transaction.atomic(),
+        ):
+            cursor.execute(REPLACED.format(**columns))
 
 
 def test_settled_work_ends_in_the_allocation(operator):

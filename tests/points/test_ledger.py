@@ -85,20 +85,27 @@ def test_each_unit_balances_by_itself():
         )
 
 
-def test_an_account_of_another_unit_is_refused():
+@pytest.mark.parametrize("alone", ["on", "off"])
+@pytest.mark.parametrize("whose", ["of another unit", "nobody's", "the platform's"])
+def test_a_line_to_no_account_of_its_unit_is_refused(whose, alone):
+    """Whether or not a close says that it posts alone."""
     make_epoch()
     person = make_account()
-    with pytest.raises(ledger.LedgerError, match="no account of its unit"):
-        ledger.post(
-            kind=EntryKind.CONVERSION,
-            key="wrong unit",
-            epoch=1,
-            lines=[
-                Amount(SystemAccount.EMISSION, -10, Category.WORK, Unit.LAM_WEI),
-                Amount(person, 10, Category.WORK, Unit.LAM_WEI),
-            ],
-            request={},
-        )
+    account = {"nobody's": person + 5000, "the platform's": SystemAccount.BURNED}.get(whose, person)
+    with transaction.atomic():
+        sql(f"SET LOCAL points.alone = {alone}")
+        with pytest.raises(ledger.LedgerError, match="no account of its unit"):
+            ledger.post(
+                kind=EntryKind.CONVERSION,
+                key="wrong unit",
+                epoch=1,
+                lines=[
+                    Amount(SystemAccount.EMISSION, -10, Category.WORK, Unit.LAM_WEI),
+                    Amount(account, 10, Category.WORK, Unit.LAM_WEI),
+                ],
+                request={},
+            )
+    assert ledger.balance(person) == 0
 
 
 def test_an_unknown_account_is_refused():
