@@ -3,7 +3,7 @@ bench-model`.
 
 All of it takes hours on two cores. Releases and episodes are kept below --state, each run goes on
 where the last one was, in rounds over all arms: figures say how many episodes they stand on.
-Writes bench/results/model.json.
+Writes bench/results/model.json, where parts that were not asked for stay as they were.
 """
 
 import argparse
@@ -19,10 +19,11 @@ from bench import report
 from bench.model_forget import forgetting_arms, forgetting_figures
 from bench.model_once import once_figures, repeat_tasks
 from bench.report import Figure, figure
+from lam_core.attempts import Attempting
 from lam_core.card import write_card
 from lam_core.dataset import Dataset
 from lam_core.evaluate import TASKS, Evaluation, difference, evaluate, read_log
-from lam_core.improve import CONTROL, GATE, RESULT, Plan, improve
+from lam_core.improve import CANDIDATE, CONTROL, GATE, RESULT, Plan, improve
 from lam_core.model_commands import read_data, replay_arms
 from lam_core.model_release import (
     MANIFEST,
@@ -155,10 +156,10 @@ class Bench:
             log=self.state / "replay" / LOG,
         )
 
-    def judge_improved(self, first: Arm, episodes: int) -> None:
-        """The reward-trained release, the one it came from and the control, side by side.
+    def judge_improved(self, first: Arm, plan: Plan, episodes: int) -> None:
+        """The reward-trained candidate, what it came from and the control, side by side.
 
-        Self-training is done now where it was not; nothing is judged when it gave no release.
+        Self-training is done now where it was not. Whether its gate took it does not matter here.
         """
         folder = self.state / IMPROVED
         if not (folder / RESULT).exists():
@@ -168,12 +169,14 @@ class Bench:
                 trained=self.state / first.name,
                 out=folder,
                 tasks=WEAK,
-                plan=Plan(gate_tasks=TASKS),
+                plan=plan,
                 tell=console.print,
             )
-        if not (folder / MANIFEST).exists():
-            return
-        folders = {"before": self.state / first.name, "control": folder / CONTROL, "after": folder}
+        folders = {
+            "before": self.state / first.name,
+            "control": folder / CONTROL,
+            "after": folder / CANDIDATE,
+        }
         policies = {
             arm: ModelPolicy(load_release(path).model, finishes=False)
             for arm, path in folders.items()
@@ -208,6 +211,17 @@ def arms_of(part: str, options: argparse.Namespace) -> list[Arm]:
     return []
 
 
+def plan_of(options: argparse.Namespace) -> Plan:
+    """How self-training is done: half of the attempts are enough, a third are without hope."""
+    tried = options.attempts
+    return Plan(
+        attempting=Attempting(attempts=tried, enough=tried // 2, hopeless=tried // 3),
+        steps=options.further_steps,
+        gate_episodes=options.gate,
+        gate_tasks=TASKS,
+    )
+
+
 def run(bench: Bench, options: argparse.Namespace) -> None:
     """Train and judge, round by round, until all arms have their episodes."""
     arms = [arm for part in options.parts for arm in arms_of(part, options)]
@@ -217,7 +231,8 @@ def run(bench: Bench, options: argparse.Namespace) -> None:
         if "replay" in options.parts:
             bench.judge_replay(min(episodes, options.replay_episodes))
         if "improved" in options.parts:
-            bench.judge_improved(arms_of("demonstrations", options)[0], episodes)
+            first = arms_of("demonstrations", options)[0]
+            bench.judge_improved(first, plan_of(options), episodes)
     if "once" in options.parts:
         repeat_tasks(bench.recordings, bench.state / "once.jsonl", _fallback(arms, bench))
 
@@ -228,8 +243,8 @@ def _fallback(arms: Sequence[Arm], bench: Bench) -> ModelRelease:
     return bench.release(trained[0]) if trained else load_release(default_release())
 
 
-def figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
-    """Everything that has been measured so far."""
+def figures(bench: Bench, options: argparse.Namespace) -> dict[str, list[Figure]]:
+    """What has been measured so far of each part asked for; no part without any figure."""
     parts: dict[str, Callable[[], list[Figure]]] = {
         "demonstrations": lambda: _demonstrations(bench, options),
         "few": lambda: _few(bench),
@@ -239,7 +254,8 @@ def figures(bench: Bench, options: argparse.Namespace) -> list[Figure]:
         "once": lambda: once_figures(bench.state / "once.jsonl"),
         "forgetting": lambda: forgetting_figures(bench.state, options.seeds[0], bench.found),
     }
-    return [each for part in options.parts for each in parts[part]()]
+    found = {part: parts[part]() for part in options.parts}
+    return {part: measured for part, measured in found.items() if measured}
 
 
 def _means(bench: Bench, name: str, told: str, at_least: float | None = None) -> list[Figure]:
@@ -347,6 +363,9 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=FAMILIES)
     parser.add_argument("--family-steps", type=int, default=Config().steps, help="of training")
+    parser.add_argument("--attempts", type=int, default=90, help="at a task in self-training (90)")
+    parser.add_argument("--further-steps", type=int, default=700, help="of self-training (700)")
+    parser.add_argument("--gate", type=int, default=5, help="episodes of a task in its gate (5)")
     parser.add_argument("--report", action="store_true", help="run nothing, tell what is there")
     return parser.parse_args(arguments)
 
@@ -372,8 +391,12 @@ def main() -> None:
     bench = Bench(options.recordings, options.state, tuple(options.tasks), options.episodes)
     if not options.report:
         run(bench, options)
-    report.write(
-        "model", command=command_of(options), made_on=made_on, figures=figures(bench, options)
+    report.write_parts(
+        "model",
+        command=command_of(options),
+        made_on=made_on,
+        parts=figures(bench, options),
+        order=PARTS,
     )
 
 

@@ -28,6 +28,10 @@ Tell = Callable[[str], None]
 OWN = "self"
 """The contributor that stands for the model's own attempts."""
 
+SELDOM, ALMOST_ALWAYS = 0.1, 0.95
+"""Shares of attempts rewarded between which there is something to learn. Below, a reward is luck as
+often as skill, and a few pages stand for the task; above, the model can do it."""
+
 LIMIT_MS = 60_000
 """Time for an attempt. What is right is to be learned here, on however busy a machine."""
 
@@ -54,6 +58,11 @@ class Tally:
 
     attempts: int = 0
     rewarded: int = 0
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the rewarded attempts show what the model can do and does not always do."""
+        return SELDOM <= self.rewarded / max(1, self.attempts) <= ALMOST_ALWAYS
 
     def __add__(self, other: "Tally") -> "Tally":
         """Both together."""
@@ -101,8 +110,9 @@ def tally_of(folder: Path) -> dict[str, Tally]:
 
 
 def rewarded_of(folder: Path) -> list[Dataset]:
-    """The examples of rewarded attempts in a folder, a dataset for each task that has any."""
-    return [load_dataset(path) for path in _sorted(folder, "npz")]
+    """The examples of rewarded attempts in a folder, a dataset for each task they teach."""
+    tallies = tally_of(folder)
+    return [load_dataset(path) for path in _sorted(folder, "npz") if tallies[path.stem].teaches]
 
 
 def _sorted(folder: Path, ending: str) -> list[Path]:

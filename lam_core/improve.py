@@ -1,12 +1,12 @@
 """Self-training: learn on from one's own attempts that the page rewarded.
 
 In each round the model as it has become so far makes attempts, and the release is trained anew on
-demonstrations and all attempts yet. The tasks to improve are weighed evenly, the recordings of each
-and its rewarded attempts. Beside the candidate a control is trained for as many steps on
-demonstrations alone, weighed likewise, so that more training is not taken for better data. Tasks on
-which the candidate does worse than the release it came from lose their attempts, and the candidate
-is trained anew without them. Attempts, training and episodes are kept in the folder, so that a run
-that was stopped goes on where it was.
+demonstrations and all attempts yet, those left out at tasks that it does always or only by luck.
+The tasks to improve are weighed evenly, the recordings of each and its rewarded attempts. Beside
+the candidate a control is trained for as many steps on demonstrations alone, weighed likewise, so
+that more training is not taken for better data. Tasks on which the candidate does worse than the
+release it came from lose their attempts, and the candidate is trained anew without them. Attempts,
+training and episodes are kept in the folder, so that a run that was stopped goes on where it was.
 """
 
 import json
@@ -25,7 +25,8 @@ from lam_core.model_release import ModelRelease, ReleaseError, load_release, wri
 from lam_core.policy import ModelPolicy
 from lam_core.training import Config, Report, Trainer, config_of
 
-GATE, RESULT, ATTEMPTS, CONTROL = "gate.jsonl", "result.json", "attempts", "control"
+GATE, RESULT, ATTEMPTS = "gate.jsonl", "result.json", "attempts"
+CONTROL, CANDIDATE = "control", "candidate"
 WARMUP = 50
 MOST_COPIES = 10
 """Of one recording or attempt: of a single one nothing is learned but itself."""
@@ -82,6 +83,7 @@ class Improvement:
     def run(self) -> Improved:
         """Write a better release to `out`, or none when it is not better than its control.
 
+        Control and candidate stay below it as releases, so that they can be judged elsewhere too.
         Raises BrowserError, NoPage; ReleaseError when the release came of other data.
         """
         if self.base.manifest["made_of"]["data"] != self.data.digest():
@@ -90,7 +92,7 @@ class Improvement:
         candidate = self.trained(f"round-{self.plan.rounds}", own)
         models = {"before": self.base.model, "control": self._control().model}
         judged, arm = self._judged({**models, "after": candidate.model}), "after"
-        worse = worse_tasks(judged, self.tasks)
+        worse = worse_tasks(judged, sorted({_task_of(part) for part in own}))
         if worse:
             self.tell(f"worse and left out: {', '.join(worse)}")
             own = [part for part in own if _task_of(part) not in worse]
@@ -98,8 +100,9 @@ class Improvement:
             arm = "after rollback"
             judged = self._judged({**models, arm: candidate.model})
         result = self._result(judged, arm, worse)
+        self.write(candidate, own, result, self.out / CANDIDATE)
         if result.accepted:
-            result.hash = self.write(candidate, own, result)
+            result.hash = self.write(candidate, own, result, self.out)
         write_atomically(self.out / RESULT, json.dumps(result.document()).encode())
         return result
 
@@ -127,7 +130,6 @@ class Improvement:
         return trainer
 
     def _control(self) -> Trainer:
-        """A release of its own, so that it can be judged beside the candidate anywhere."""
         control = self.trained(CONTROL, [])
         name = f"{self.base.name}-{CONTROL}"
         write_release(
@@ -185,23 +187,23 @@ class Improvement:
         folders = [self.out / ATTEMPTS / f"round-{n}" for n in range(1, self.plan.rounds + 1)]
         return [pair for folder in folders for pair in tally_of(folder).items()]
 
-    def write(self, candidate: Trainer, own: list[Dataset], result: Improved) -> str:
-        """Write the candidate as a release with its card; returns its hash."""
+    def write(self, candidate: Trainer, own: list[Dataset], result: Improved, folder: Path) -> str:
+        """Write the candidate as a release with its card to a folder; returns its hash."""
         metrics = {
             "reward_trained": {
                 "base": self.base.hash,
                 "rounds": self.plan.rounds,
                 "attempts": result.attempts,
                 "rewarded": result.rewarded,
-                "tasks": sorted(set(self.tasks) - set(result.rolled_back)),
+                "tasks": sorted({_task_of(part) for part in own}),
             }
         }
         name = f"{self.base.name}-improved"
         mixed = self._mixed(own)
         made = write_release(
-            candidate, mixed, self.out, name=name, metrics=metrics, recorded=self.data
+            candidate, mixed, folder, name=name, metrics=metrics, recorded=self.data
         )
-        write_card(self.out)
+        write_card(folder)
         return str(made["hash"])
 
 

@@ -276,6 +276,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     attempting = Attempting(
         attempts=arguments.attempts,
         enough=arguments.enough,
+        hopeless=arguments.hopeless,
         tries=arguments.tries,
         temperature=arguments.temperature,
         seed=arguments.seed,
@@ -410,6 +411,7 @@ def _improve_options(parser: argparse.ArgumentParser) -> None:
         ("--rounds", plan.rounds, "rounds of attempts, each by the model of the last"),
         ("--attempts", how.attempts, "most attempts at a task and round"),
         ("--enough", how.enough, "rewarded attempts after which a task has enough"),
+        ("--hopeless", how.hopeless, "attempts at a task after which none rewarded is given up"),
         ("--tries", how.tries, "attempts at one episode until it is rewarded"),
         ("--weight", plan.weight, "recordings that the attempts at a task count as"),
         ("--steps", plan.steps, "further training steps"),

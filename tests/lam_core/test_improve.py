@@ -7,13 +7,21 @@ import pytest
 import torch
 
 from lam_core.act_types import Action, Done
-from lam_core.attempts import OWN, Attempt, Attempting, examples_of_attempt, next_attempt
+from lam_core.attempts import (
+    OWN,
+    Attempt,
+    Attempting,
+    examples_of_attempt,
+    next_attempt,
+    rewarded_of,
+)
 from lam_core.card import CARD
 from lam_core.dataset import Dataset, build, build_examples
 from lam_core.evaluate import Episode, Evaluation
 from lam_core.examples import examples_of
 from lam_core.features import Kind
 from lam_core.improve import (
+    CANDIDATE,
     CONTROL,
     GATE,
     RESULT,
@@ -62,7 +70,8 @@ def test_rounds_are_kept_and_gone_on_from(tmp_path):
     assert len(made) == PLAN.rounds * len(TASKS)
     assert 0 < first.rewarded <= first.attempts <= len(made) * PLAN.attempting.attempts
     assert "click-button: 2 of 2 attempts rewarded" in told
-    assert load_release(tmp_path / CONTROL).manifest["data"]["examples"] == len(data)
+    for arm in (CONTROL, CANDIDATE):
+        assert load_release(tmp_path / arm).manifest["data"]["examples"] == len(data)
     assert first.accepted == (first.after > max(first.before, first.control))
     assert first.accepted == (tmp_path / "model.safetensors").exists()
     assert json.loads((tmp_path / RESULT).read_text()) == first.document()
@@ -90,7 +99,7 @@ def test_what_is_reward_trained_says_so_and_can_not_be_forgotten_from(tmp_path):
     )
     own = [attempts_at("click-test", 3)]
     result = Improved(8, 3, 50, 50, 60, ["click-button"], accepted=True)
-    improvement.write(improvement.trained("candidate", own), own, result)
+    improvement.write(improvement.trained("round-2", own), own, result, tmp_path)
     manifest = read_manifest(tmp_path)
     assert manifest["metrics"]["reward_trained"] == {
         "base": improvement.base.hash,
@@ -135,6 +144,13 @@ def test_an_episode_is_tried_until_it_is_rewarded_and_a_task_until_it_is_enough(
     assert len(tried("-----", hopeless=4)) == 4
     assert len(tried("+----", hopeless=4)) == 5, "there is hope"
     assert len(tried("-----", attempts=2)) == 2
+
+
+@pytest.mark.parametrize(("rewarded", "teaches"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 0)])
+def test_tasks_done_by_luck_or_already_known_teach_nothing(tmp_path, rewarded, teaches):
+    attempts_at("click-test", 3).save(tmp_path / "click-test.npz")
+    (tmp_path / "click-test.json").write_text(f'{{"attempts": 20, "rewarded": {rewarded}}}')
+    assert len(rewarded_of(tmp_path)) == teaches
 
 
 def test_attempts_teach_what_had_an_effect():
