@@ -1,8 +1,9 @@
 // Keeps a look at the page from before whatever happens next: taken when the page has settled, in
 // idle time, never at the event itself, when the page already shows where the pointer is.
-import { observe } from "../page/observe";
+import { observe, type Earlier, type Kept } from "../page/observe";
 import { RECORDED } from "../privacy/recorded";
 import type { Observation } from "../workflow";
+import { Changes } from "./changes";
 
 /** More is not told of a page; the schema takes more. */
 const MAX_ELEMENTS = 3_000;
@@ -25,14 +26,21 @@ export interface Seen {
   indices: WeakMap<Element, number>;
   texts: string[];
   json: string;
+  kept: Kept;
 }
 
-function look(instruction: string, budget: number, target: Element | null = null): Seen {
+interface How {
+  budget: number;
+  target?: Element | null;
+  earlier?: Earlier | null;
+}
+
+function look(instruction: string, { budget, ...how }: How): Seen {
   const deadline = performance.now() + budget;
-  const { observation, nodes, texts } = observe({ ...RECORDED, instruction, target, deadline, limit: MAX_ELEMENTS });
+  const { observation, nodes, texts, kept } = observe({ ...RECORDED, instruction, deadline, limit: MAX_ELEMENTS, ...how });
   const indices = new WeakMap<Element, number>();
   nodes.forEach((node, index) => "localName" in node && indices.set(node, index));
-  return { observation, indices, texts, json: JSON.stringify(observation) };
+  return { observation, indices, texts, json: JSON.stringify(observation), kept };
 }
 
 export class Looker {
@@ -44,7 +52,12 @@ export class Looker {
   private saved = SAVED_MS;
   private countedAt = performance.now();
   private acted = false;
-  private readonly observer = new MutationObserver(() => this.stir());
+  private readonly changes = new Changes();
+  private kept: Kept | null = null;
+  private readonly observer = new MutationObserver((records) => {
+    this.changes.take(records);
+    this.stir();
+  });
   onLook: (() => void) | null = null;
 
   constructor(private readonly instruction: () => string) {}
@@ -52,12 +65,20 @@ export class Looker {
   start(): void {
     const options = { subtree: true, childList: true, attributes: true, characterData: true };
     this.observer.observe(document, options);
+    this.changes.start();
     this.stir();
   }
 
   stop(): void {
     this.observer.disconnect();
+    this.changes.stop();
     clearTimeout(this.timer);
+  }
+
+  /** What a look says may differ although the page is as it was. */
+  startAnew(): void {
+    this.kept = null;
+    this.stir();
   }
 
   /** Something may have changed; after a person's own act that is looked at soon, whatever it costs. */
@@ -101,7 +122,7 @@ export class Looker {
   /** A look that shows `target`: the one from before where it does, else one from now. */
   before(target: Element | null): Seen {
     if (this.seen && (!target || this.seen.indices.has(target))) return this.seen;
-    this.seen = look(this.instruction(), URGENT_BUDGET_MS, target);
+    this.seen = look(this.instruction(), { budget: URGENT_BUDGET_MS, target });
     return this.seen;
   }
 
@@ -111,7 +132,11 @@ export class Looker {
     this.dirty = false;
     this.acted = false;
     this.since = 0;
-    this.seen = look(this.instruction(), IDLE_BUDGET_MS);
+    this.changes.take(this.observer.takeRecords());
+    const earlier = this.changes.since(this.kept);
+    this.seen = look(this.instruction(), { budget: IDLE_BUDGET_MS, earlier });
+    this.kept = this.seen.kept;
+    this.changes.looked(!earlier);
     this.saved = this.count() - (performance.now() - began);
     return this.seen;
   }

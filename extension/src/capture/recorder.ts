@@ -83,7 +83,7 @@ export class Recorder {
     this.context = context;
     this.options = options;
     this.references = new References(context, this.page);
-    this.looker.stir();
+    this.looker.startAnew();
   }
 
   stop(): void {

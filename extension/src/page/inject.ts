@@ -16,7 +16,7 @@ import { fieldKind } from "./roles";
 import { settle } from "./settle";
 import type { Observation } from "../workflow";
 
-let last: Observed = { observation: { elements: [] }, nodes: [], texts: [] };
+let last: Omit<Observed, "kept"> = { observation: { elements: [] }, nodes: [], texts: [] };
 
 /** The element of the last observation with that index, or the one a line of text is in. */
 function element(index: number): HTMLElement | null {

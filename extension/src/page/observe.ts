@@ -47,6 +47,30 @@ export interface ObserveOptions {
   target?: Element | null;
   /** By `performance.now()`: nothing but the target is described after it. */
   deadline?: number;
+  /** An earlier look at the same page by the same options, and what may differ from it since. */
+  earlier?: Earlier | null;
+}
+
+/** A look with what it takes to tell parts of it again: all by the index of the element. */
+export interface Kept {
+  elements: Described[];
+  nodes: (Element | Range)[];
+  texts: string[];
+  /** Where what is in the element ends. */
+  ends: number[];
+  /** The colour around it. */
+  colors: string[];
+  /** Whether what is in it stays as it is as long as nothing tells of a change. */
+  steady: boolean[];
+  indices: Map<Element, number>;
+}
+
+export interface Earlier {
+  look: Kept;
+  /** Whether something in the element, or it itself, may have changed. */
+  touched: (element: Element) => boolean;
+  /** Whether everything in it is to be looked at, changed or not. */
+  anew: (element: Element) => boolean;
 }
 
 export interface Observed {
@@ -55,6 +79,7 @@ export interface Observed {
   nodes: (Element | Range)[];
   /** The text of each described element in the page's own words. */
   texts: string[];
+  kept: Kept;
 }
 
 /** What is handed down the tree: where the parent is described and how its frame is placed. */
@@ -66,12 +91,13 @@ interface Place {
   x: number;
   y: number;
   color: string;
+  /** Nothing in here is told as it was told earlier. */
+  anew: boolean;
 }
 
-interface Walk extends Required<Omit<ObserveOptions, "target">> {
-  elements: Described[];
-  nodes: (Element | Range)[];
-  texts: string[];
+interface Walk extends Required<Omit<ObserveOptions, "target">>, Kept {
+  /** Counts what may change without anything telling of it. */
+  unsteady: number;
   frames: Frame[];
   focused: Element | null;
   path: Set<Element>;
@@ -82,7 +108,8 @@ interface Walk extends Required<Omit<ObserveOptions, "target">> {
 /** Observe the page this script runs in. */
 export function observe(options: ObserveOptions = {}): Observed {
   const walk = begin(options);
-  const place = { parent: -1, depth: 0, frame: 0, shadow: false, color: "", ...viewportOffset(window) };
+  const anew = !walk.earlier || walk.earlier.anew(document.documentElement);
+  const place = { parent: -1, depth: 0, frame: 0, shadow: false, color: "", anew, ...viewportOffset(window) };
   if (document.body) visit(walk, document.body, place);
   nameFields(walk);
   const observation: Observation = {
@@ -92,7 +119,8 @@ export function observe(options: ObserveOptions = {}): Observed {
     elements: walk.elements,
   };
   if (walk.frames.length) observation.frames = walk.frames;
-  return { observation, nodes: walk.nodes, texts: walk.texts };
+  const { elements, nodes, texts, ends, colors, steady, indices } = walk;
+  return { observation, nodes, texts, kept: { elements, nodes, texts, ends, colors, steady, indices } };
 }
 
 function begin({ target = null, ...options }: ObserveOptions): Walk {
@@ -108,9 +136,15 @@ function begin({ target = null, ...options }: ObserveOptions): Walk {
     isPrivate: () => false,
     deadline: Infinity,
     ...options,
+    earlier: target ? null : (options.earlier ?? null),
     elements: [],
     nodes: [],
     texts: [],
+    ends: [],
+    colors: [],
+    steady: [],
+    indices: new Map(),
+    unsteady: 0,
     frames: [],
     focused: focusIn(document),
     path: pathOf(target),
@@ -130,9 +164,13 @@ function pageOf(document: Document, redact: (text: string) => string): Page {
 }
 
 function visit(walk: Walk, element: Element, place: Place): void {
-  if (place.depth > MAX_DEPTH || !fits(walk, element)) return;
+  if (place.depth > MAX_DEPTH || !fits(walk, element)) {
+    walk.unsteady += 1; // there may be room the next time
+    return;
+  }
   if (walk.ignore && element.matches(walk.ignore)) return;
   const box = element.getBoundingClientRect();
+  if (!place.anew && repeat(walk, element, box, place)) return;
   const hasSize = box.width > 0 && box.height > 0;
   // Most of what is not shown is found out without asking for its style.
   if (!hasSize && (walk.demonstration || !(element.firstChild || shadowIn(walk, element)))) return;
@@ -140,9 +178,71 @@ function visit(walk: Walk, element: Element, place: Place): void {
   const style = view.getComputedStyle(element);
   // Each property takes its time: what has a size is displayed.
   if (!hasSize && (style.display === "none" || style.overflow !== "visible")) return;
-  let inside = style.position === "fixed" ? { ...place, ...fixedOffset(view) } : place;
-  if (hasSize && style.visibility === "visible") inside = add(walk, element, style, box, inside);
+  const { position } = style;
+  let inside = position === "fixed" ? { ...place, ...fixedOffset(view) } : place;
+  const before = walk.unsteady;
+  if (position === "sticky") walk.unsteady += 1;
+  if (!inside.anew && walk.earlier?.anew(element)) inside = { ...inside, anew: true };
+  const index = walk.elements.length;
+  const shown = hasSize && style.visibility === "visible";
+  if (shown) inside = add(walk, element, style, box, inside);
   descend(walk, element, inside);
+  if (!shown) return;
+  walk.ends[index] = walk.elements.length;
+  walk.steady[index] = walk.unsteady === before && !walk.late && !place.frame && !place.shadow;
+}
+
+/** Tell an element with all that is in it as it was told earlier, where nothing can have changed. */
+function repeat(walk: Walk, element: Element, box: DOMRect, place: Place): boolean {
+  const { earlier } = walk;
+  const start = earlier?.look.indices.get(element);
+  if (!earlier || start === undefined || place.frame || place.shadow || earlier.touched(element)) return false;
+  const { look } = earlier;
+  const end = look.ends[start]!;
+  if (!look.steady[start] || look.colors[start] !== place.color || walk.elements.length + end - start > walk.limit) return false;
+  const was = look.elements[start]!.box;
+  if (boxOf(box, place).some((pixels, index) => pixels !== was[index])) return false;
+  for (let index = start; index < end; index += 1) if (becamePrivate(walk, look, index)) return false;
+  const by = walk.elements.length - start;
+  for (let index = start; index < end; index += 1) {
+    const told = look.elements[index]!;
+    const parent = index === start ? place.parent : told.parent + by;
+    repeatOne(walk, look, index, told.parent === parent ? told : { ...told, parent }, by);
+  }
+  return true;
+}
+
+function becamePrivate(walk: Walk, look: Kept, index: number): boolean {
+  const node = look.nodes[index]!;
+  return "localName" in node && !look.elements[index]!.private && isSecret(walk, node);
+}
+
+/** Values, names and states of fields change without anything telling of it: they are looked at. */
+function repeatOne(walk: Walk, look: Kept, index: number, told: Described, by: number): void {
+  const node = look.nodes[index]!;
+  const isElement = "localName" in node;
+  if (isElement) walk.indices.set(node, walk.elements.length);
+  walk.texts.push(look.texts[index]!);
+  const live = isElement && !told.private && (fieldKind(node) || node.localName === "option");
+  walk.elements.push(live ? describeAgain(walk, node, told) : told);
+  walk.nodes.push(node);
+  walk.colors.push(look.colors[index]!);
+  walk.ends.push(look.ends[index]! + by);
+  walk.steady.push(look.steady[index]!);
+}
+
+function describeAgain(walk: Walk, element: Element, told: Described): Described {
+  const { parent, tag, box, role, color, background, fill } = told;
+  const described: Described = { parent, tag, box };
+  if (role) described.role = role;
+  walk.texts[walk.elements.length] = "";
+  addWords(walk, element, described);
+  const states = statesOf(element, walk.focused);
+  if (states.length) described.states = states;
+  if (color) described.color = color;
+  if (background) described.background = background;
+  if (fill) described.fill = fill;
+  return described;
 }
 
 /** Whether there is room and time; the target and what it is in always fit. */
@@ -187,6 +287,10 @@ function add(walk: Walk, element: Element, style: CSSStyleDeclaration, box: DOMR
   walk.texts.push("");
   walk.elements.push(describe(walk, element, style, box, place, color));
   walk.nodes.push(element);
+  walk.indices.set(element, index);
+  walk.colors.push(place.color);
+  walk.ends.push(0);
+  walk.steady.push(false);
   return { ...place, parent: index, color: color || place.color };
 }
 
@@ -255,11 +359,13 @@ function addValue(walk: Walk, element: Element, described: Described): void {
 /** The children as they are laid out: those of the shadow root, what a slot is given, a frame's. */
 function descend(walk: Walk, element: Element, place: Place): void {
   if (isFrame(element)) {
+    walk.unsteady += 1;
     enterFrame(walk, element, frameDocument(element), within(element, place));
     return;
   }
   if (isField(walk, element) || isSecret(walk, element)) return;
   const shadow = shadowIn(walk, element);
+  if (shadow || element.localName.includes("-")) walk.unsteady += 1; // some get their root late
   if (!shadow && !element.firstElementChild && ownText(element)) return; // told with the element itself
   const slotted = element.localName === "slot" && !shadow ? (element as HTMLSlotElement).assignedNodes() : [];
   let child = slotted[0] ?? (shadow ?? element).firstChild;
@@ -276,13 +382,19 @@ function addLines(walk: Walk, node: Text, place: Place): void {
   const parent = node.parentElement;
   if (parent && getComputedStyle(parent).visibility !== "visible") return;
   for (const line of linesOf(node, walk.demonstration)) {
-    if (walk.late || walk.elements.length + walk.path.size >= walk.limit) return;
+    if (walk.late || walk.elements.length + walk.path.size >= walk.limit) {
+      walk.unsteady += 1;
+      return;
+    }
     const described: Described = { parent: place.parent, tag: "#text", box: boxOf(line.box, place) };
     if (place.frame) described.frame = place.frame;
     if (place.shadow) described.shadow = true;
     walk.texts.push(say(walk, described, "text", line.text));
     walk.elements.push(described);
     walk.nodes.push(line.range);
+    walk.colors.push(place.color);
+    walk.ends.push(walk.elements.length);
+    walk.steady.push(true);
   }
 }
 
