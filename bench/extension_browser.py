@@ -110,7 +110,20 @@ def open_arm(
     )
     page = context.new_page()
     page.goto(url)
+    if extension:
+        _close_welcome(context)
     return Arm(context, profile, page)
+
+
+def _close_welcome(context: BrowserContext) -> None:
+    """Close the page that the extension opens when it is installed: people read it and do so."""
+    for _ in range(100):
+        for page in context.pages:
+            if EXTENSION_ID in page.url:
+                page.close()
+                return
+        context.pages[0].wait_for_timeout(100)
+    raise RuntimeError("the extension did not open its welcome page")
 
 
 class Extension:
