@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.db.models import OuterRef, Subquery
+
 from chain.deployment import deployment
 from chain.models import Block, Chain
 
@@ -15,9 +17,11 @@ class Clock:
 
 
 def clock() -> Clock:
-    """Both times as last followed; zero before the chain was ever followed."""
-    chain = Chain.objects.filter(chain_id=deployment().chain_id).first()
-    if chain is None:
-        return Clock(0, 0)
-    final = Block.objects.get(chain_id=chain.chain_id, number=chain.finalized_number)
-    return Clock(chain.height_timestamp, final.timestamp)
+    """Both times as last followed; zero before the chain was ever followed.
+
+    One statement: a header may be dropped as soon as a later one is final.
+    """
+    final = Block.objects.filter(chain_id=OuterRef("chain_id"), number=OuterRef("finalized_number"))
+    chain = Chain.objects.filter(chain_id=deployment().chain_id)
+    times = chain.values_list("height_timestamp", Subquery(final.values("timestamp"))).first()
+    return Clock(*times) if times else Clock(0, 0)
