@@ -106,6 +106,11 @@ def test_text_that_was_typed_and_not_sent_is_unfinished():
     assert (judged.goal, judged.reasons) == (Goal.UNKNOWN, (Reason.UNFINISHED,))
 
 
+def to_another_tab(*, at: int, observation: int) -> Document:
+    times = {"at": at, "until": at}
+    return {"action": "tab", **times, "observation": observation, "kind": "switch", "to": 1}
+
+
 @pytest.mark.parametrize(
     ("typed_last", "finished"), [(False, ()), (True, (Reason.UNFINISHED,))], ids=["sent", "typed"]
 )
@@ -113,16 +118,8 @@ def test_looking_at_another_tab_in_the_end_finishes_nothing_and_undoes_nothing(
     typed_last, finished
 ):
     work = recording("abcd", typed_last=typed_last)
-    step = {
-        "action": "tab",
-        "at": 9_000,
-        "until": 9_000,
-        "observation": 3,
-        "kind": "switch",
-        "to": 1,
-    }
     document = json.loads(work.to_json())
-    document["steps"].append(step)
+    document["steps"].append(to_another_tab(at=9_000, observation=3))
     document["observations"].append(page("z"))
     document["outcome"] = 4
     assert verdict(parse_workflow(document)).reasons == finished
@@ -130,9 +127,7 @@ def test_looking_at_another_tab_in_the_end_finishes_nothing_and_undoes_nothing(
 
 def test_looking_at_another_tab_is_no_work():
     document = json.loads(recording("ab").to_json())
-    document["steps"] = [
-        {"action": "tab", "at": 900, "until": 900, "observation": 0, "kind": "switch", "to": 1}
-    ]
+    document["steps"] = [to_another_tab(at=900, observation=0)]
     assert verdict(parse_workflow(document)).reasons == (Reason.NO_EFFECT,)
 
 

@@ -23,7 +23,7 @@ const URGENT_BUDGET_MS = 12;
 /** A look at a page. `texts` are the page's own words, which stay here. */
 export interface Seen {
   observation: Observation;
-  indices: WeakMap<Element, number>;
+  indices: ReadonlyMap<Element, number>;
   texts: string[];
   json: string;
   kept: Kept;
@@ -37,9 +37,8 @@ interface How {
 
 function look(instruction: string, { budget, ...how }: How): Seen {
   const deadline = performance.now() + budget;
-  const { observation, nodes, texts, kept } = observe({ ...RECORDED, instruction, deadline, limit: MAX_ELEMENTS, ...how });
-  const indices = new WeakMap<Element, number>();
-  nodes.forEach((node, index) => "localName" in node && indices.set(node, index));
+  const { observation, kept } = observe({ ...RECORDED, instruction, deadline, limit: MAX_ELEMENTS, ...how });
+  const { indices, texts } = kept;
   return { observation, indices, texts, json: JSON.stringify(observation), kept };
 }
 
