@@ -15,7 +15,7 @@ from lam_core.unlearn import expected_share
 
 STAGES = {
     "stages-2": ((20, 70), (80, 30)),
-    "stages-5": ((10, 90), (90, 10)),
+    "stages-5": ((5, 85), (95, 15)),
 }
 """Percent of contributors and of steps of each stage; the names say about how much cheaper."""
 

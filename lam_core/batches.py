@@ -27,7 +27,10 @@ class Dropping:
 
 
 class Sampler:
-    """Draws batches: a task by the root of its number of workflows, then one of its examples."""
+    """Draws batches: a task by the root of its number of examples, then one of these.
+
+    Long tasks are drawn more often than short ones: each of their decisions has to be right.
+    """
 
     def __init__(self, data: Dataset, *, seed: int, batch: int) -> None:
         self._seed, self._batch = seed, batch
@@ -36,8 +39,7 @@ class Sampler:
         order = sorted(range(len(data.tasks)), key=data.tasks.__getitem__)
         self._tasks = [np.flatnonzero(data.rows["task"] == task) for task in order]
         self._tasks = [examples for examples in self._tasks if len(examples)]
-        workflows = [len(set(data.rows["workflow"][e].tolist())) for e in self._tasks]
-        weights = np.sqrt(np.array(workflows, np.float64))
+        weights = np.sqrt(np.array([len(examples) for examples in self._tasks], np.float64))
         self._weights = weights / weights.sum()
 
     def draw(self, step: int) -> np.ndarray:

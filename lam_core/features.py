@@ -1,5 +1,6 @@
 """From an instruction, a page and what was done so far to the arrays the model takes."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -7,6 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from lam_core.graphics import described, rgb
+from lam_core.items import Items, items_of
 from lam_core.nodes import (
     KINDS,
     MAX_WORDS,
@@ -21,7 +23,7 @@ from lam_core.observation import Element, Observation, State
 from lam_core.relations import MATCHES, Codes, Match, match_matrix, relations
 from lam_core.words import Token, buckets_of, tokens_of
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Raised when arrays change their meaning; a release says with which it was trained."""
 
 
@@ -65,18 +67,22 @@ class Features:
 
 _STATES = (State.FOCUSED, State.CHECKED, State.SELECTED, State.DISABLED)
 _LOOK = 6 + 2 + len(KINDS) + len(_STATES) + 3 + 9 + 3
-_MATCHING = MATCHES + 4
+_MATCHING = MATCHES + 5
 _HISTORY = 5
+_TOUCHED = 4
 _NUMBERS = 7
-_WORD = 10
+_ITEM = 3
+_WORD = 11
 _PAGE = 8
 _WORD_AT = _PAGE
 _LOOK_AT = _WORD_AT + _WORD
 _MATCHING_AT = _LOOK_AT + _LOOK
 _NUMBERS_AT = _MATCHING_AT + _MATCHING
-HISTORY_AT = _NUMBERS_AT + _NUMBERS
+_ITEM_AT = _NUMBERS_AT + _NUMBERS
+HISTORY_AT = _ITEM_AT + _ITEM
 """From here to the end, and in the page's own part, stands what the history says."""
-DENSE = HISTORY_AT + _HISTORY
+_TOUCHED_AT = HISTORY_AT + _HISTORY
+DENSE = _TOUCHED_AT + _TOUCHED
 
 
 @dataclass(slots=True)
@@ -100,8 +106,9 @@ def featurise(instruction: str, page: Page, past: Sequence[Past]) -> Features:
     _page_part(dense[0], past, len(page.nodes))
     for row, token in enumerate(tokens):
         _word_part(dense[1 + row], instruction, token, row, matches[row], history)
-    _node_parts(dense[1 + len(tokens) :], page, matches, history)
+    _node_parts(dense[1 + len(tokens) :], instruction, page, matches, history)
     _number_parts(dense[1 + len(tokens) :], instruction, tokens, page.nodes)
+    _item_parts(dense[1 + len(tokens) :], items_of(page, matches), tokens)
     return Features(
         tokens=tokens,
         page=page,
@@ -161,9 +168,12 @@ def _word_part(
     part[7] = Match.EXACT in found
     part[8] = Match.VALUE in found
     part[9] = any(token.word in text for text in history.texts)
+    part[10] = token.number is not None and token.number < 0
 
 
-def _node_parts(rows: np.ndarray, page: Page, matches: np.ndarray, history: _History) -> None:
+def _node_parts(
+    rows: np.ndarray, instruction: str, page: Page, matches: np.ndarray, history: _History
+) -> None:
     width = max(1, page.observation.width)
     height = max(1, page.observation.height)
     counts = np.stack([(matches == code).sum(axis=0) for code in range(MATCHES)], axis=1)
@@ -180,7 +190,13 @@ def _node_parts(rows: np.ndarray, page: Page, matches: np.ndarray, history: _His
             at = int(np.argmax((matches[:, position] == 1) | (matches[:, position] == 2)))
             part[MATCHES + 2] = at / 32
         part[MATCHES + 3] = bool(node.words)
+        part[MATCHES + 4] = _is_quoted(node.text, instruction)
         _history_part(row[HISTORY_AT:], node.element, history)
+
+
+def _is_quoted(text: str, instruction: str) -> bool:
+    """Whether an instruction holds a text as it is written: matches look at small letters only."""
+    return bool(text) and bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", instruction))
 
 
 def _look(part: np.ndarray, node: Node, width: int, height: int) -> None:
@@ -221,6 +237,24 @@ def _history_part(part: np.ndarray, element: Element, history: _History) -> None
     part[2] = key in history.typed
     part[3] = key == history.last
     part[4] = bool(clicks) or key in history.typed
+
+
+def _item_parts(rows: np.ndarray, items: Items, tokens: tuple[Token, ...]) -> None:
+    """What stands around each node in its row or card, and which of these were used already."""
+    inside = np.flatnonzero(items.of_node >= 0)
+    if not len(inside):
+        return
+    of = items.of_node[inside]
+    used = np.zeros(len(items.meant), bool)
+    np.logical_or.at(used, of, rows[inside, HISTORY_AT + 4] > 0)
+    rows[inside, _ITEM_AT] = 1
+    rows[inside, _ITEM_AT + 1] = items.meant[of]
+    rows[inside, _ITEM_AT + 2] = items.chosen[of]
+    rows[inside, _TOUCHED_AT] = used[of]
+    count = int(used.sum())
+    rows[:, _TOUCHED_AT + 1] = bool((items.chosen[~used] > 0).any())
+    rows[:, _TOUCHED_AT + 2] = min(count, 10) / 5
+    rows[:, _TOUCHED_AT + 3] = count > 0 and any(token.number == count for token in tokens)
 
 
 def _number_parts(

@@ -5,6 +5,7 @@ node, the distance of words, and the relation of nodes in the tree. The second t
 lie on the page, and whether they say the same.
 """
 
+import math
 from enum import IntEnum
 
 import numpy as np
@@ -32,9 +33,11 @@ class Match(IntEnum):
     SUFFIX = 10
     LESS = 11
     GREATER = 12
+    STEM = 13
 
 
 MATCHES = len(Match)
+_SHORTEST_STEM = 4
 _FROM_PAGE = 0
 _TO_PAGE = 1
 _WORDS = 2
@@ -57,6 +60,7 @@ def match_matrix(tokens: tuple[Token, ...], nodes: tuple[Node, ...]) -> Codes:
     words = [token.word for token in tokens]
     for column, node in enumerate(nodes):
         texts = frozenset(node.words)
+        stems = frozenset(said[:_SHORTEST_STEM] for said in texts)
         whole = _whole(words, node.words)
         span = node.element.value_at
         for row, token in enumerate(tokens):
@@ -65,7 +69,7 @@ def match_matrix(tokens: tuple[Token, ...], nodes: tuple[Node, ...]) -> Codes:
             elif span is not None and span[0] <= token.start and token.end <= span[1]:
                 matrix[row, column] = Match.VALUE
             else:
-                matrix[row, column] = _match(token, node, texts)
+                matrix[row, column] = _match(token, node, texts, stems)
     return matrix
 
 
@@ -81,7 +85,7 @@ def _whole(words: list[str], said: tuple[str, ...]) -> set[int]:
     return rows
 
 
-def _match(token: Token, node: Node, texts: frozenset[str]) -> Match:
+def _match(token: Token, node: Node, texts: frozenset[str], stems: frozenset[str]) -> Match:
     word = token.word
     if not word[0].isalnum():
         return Match.NONE
@@ -95,12 +99,20 @@ def _match(token: Token, node: Node, texts: frozenset[str]) -> Match:
         return Match.DERIVED
     if _same(word, node.called):
         return Match.ATTRIBUTE
+    if word[:_SHORTEST_STEM] in stems and any(_one_stem(word, said) for said in texts):
+        return Match.STEM
     if len(word) > 1 and node.words:
         if node.words[0].startswith(word):
             return Match.PREFIX
         if node.words[-1].endswith(word):
             return Match.SUFFIX
     return Match.NONE
+
+
+def _one_stem(word: str, other: str) -> bool:
+    """Whether two words begin alike for most of their length: directed, director."""
+    needed = max(_SHORTEST_STEM, math.ceil(0.55 * max(len(word), len(other))))
+    return len(word) >= needed and other.startswith(word[:needed])
 
 
 def _same(word: str, words: frozenset[str]) -> bool:

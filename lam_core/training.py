@@ -42,12 +42,12 @@ class Config:
     """What decides the weights, beside the data. Rates are in millionths, shares in percent.
 
     `stages` are (percent of contributors, percent of steps): the first stage trains on its part
-    of the contributors alone, each further one lets more in.
+    of the contributors alone, each further one lets more in. Each has its share of the warm-up.
     """
 
     shape: Shape = field(default_factory=Shape)
     seed: int = 1
-    steps: int = 2600
+    steps: int = 4000
     batch: int = 32
     rate_millionths: int = 2000
     warmup: int = 200
@@ -303,11 +303,19 @@ class Trainer:
 
 
 def rate(config: Config, step: int) -> float:
-    """The learning rate of a step: a warm-up, then half a cosine down to nothing."""
+    """The learning rate of a step: in each stage a warm-up, then half a cosine down to nothing.
+
+    Those who join late are then learned from at the full rate, and not at what is left of it.
+    """
     top = config.rate_millionths / 1e6
-    if step < config.warmup:
-        return top * (step + 1) / config.warmup
-    done = (step - config.warmup) / max(1, config.steps - config.warmup)
+    ends = [*config.first_steps()[1:], config.steps]
+    stage = sum(end <= step for end in ends[:-1])
+    first, end = config.first_steps()[stage], ends[stage]
+    step, steps = step - first, end - first
+    warmup = config.warmup * steps // config.steps
+    if step < warmup:
+        return top * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
     return top * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 

@@ -17,6 +17,7 @@ from lam_core.training import (
     Config,
     Trainer,
     TrainingError,
+    rate,
     read_curve,
     stage_of,
 )
@@ -179,6 +180,19 @@ def test_forgetting_needs_the_run_and_its_data(data, tmp_path):
             trained=tmp_path / "all",
             out=tmp_path / "x",
         )
+
+
+def test_each_stage_is_learned_from_at_the_full_rate():
+    top = 0.002
+    once = config(steps=2600, warmup=200, rate_millionths=2000)
+    assert [rate(once, step) for step in (0, 199, 200)] == pytest.approx([top / 200, top, top])
+    assert rate(once, 1400) == pytest.approx(top / 2)
+    staged = config(steps=1000, warmup=100, rate_millionths=2000, stages=((10, 80), (90, 20)))
+    assert rate(staged, 799) < top / 1000
+    assert [rate(staged, step) for step in (800, 819, 910)] == pytest.approx(
+        [top / 20, top, top / 2]
+    )
+    assert rate(staged, 999) < top / 1000
 
 
 def test_the_expected_cost_of_forgetting_follows_from_the_stages():
