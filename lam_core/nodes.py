@@ -176,7 +176,8 @@ def _is_node(element: Element, has_text: bool, leaf: bool) -> bool:
         return True
     if element.text or has_text or (leaf and element.name):
         return True
-    return leaf and element.box[2] > 0 and element.box[3] > 0
+    # What is drawn in a canvas is not observed, so that nothing tells what pressing it would do.
+    return leaf and element.tag != "canvas" and element.box[2] > 0 and element.box[3] > 0
 
 
 def _said(

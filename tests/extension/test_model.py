@@ -156,15 +156,12 @@ def test_only_by_choice_is_it_asked_and_unsure_or_away_it_stops(paired, site, as
     site.pages["/"] = "<title>Form</title><button>Submit</button>"
     page = paired.context.new_page()
     page.goto(site.url)
-    paired.start("order", "Have it done.")
+    paired.start("order", "Press Like.")
     page.get_by_role("button").click()
     assert paired.stop() is not None
     page.close()
-    words = [f"w{first}{second}" for second in "abc" for first in "abcdefghijklmnopqrstuvwxyz"]
-    press = "<p><button onclick='document.title = 1'>{}</button>"
-    tab, repeat = choose(
-        paired, site, "<title>Many</title>" + "".join(map(press.format, words)), "order"
-    )
+    alike = 40 * "<p><button onclick='document.title = 1'>Like</button>"
+    tab, repeat = choose(paired, site, f"<title>Many</title>{alike}", "order")
     start(repeat, asks=False)
     assert ended(paired)["how"] == "target-missing"
     assert asked() == []

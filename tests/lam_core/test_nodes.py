@@ -38,6 +38,11 @@ def test_containers_that_say_nothing_are_left_out_but_lead_to_what_they_hold():
     assert read.node_at(1, (50, 10)) == 1
 
 
+def test_a_canvas_is_nothing_to_press_unless_it_says_what_it_is():
+    shown = observed(element("canvas"), element("canvas", name="Map"), button("OK", 90))
+    assert [node.index for node in read_page(shown).nodes] == [2, 3]
+
+
 def test_of_a_large_page_what_shares_words_with_the_instruction_is_kept():
     many = [element("p", text=f"filler {number}") for number in range(MAX_NODES * 3)]
     shown = observed(*many, button("Checkout", 900))
