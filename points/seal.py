@@ -6,6 +6,7 @@ a time; closing an epoch seals what is left and takes the Merkle root of the epo
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,14 @@ BATCH = 20_000
 # A transaction that took an earlier id may commit after a later id was sealed; this far back the
 # sealer looks for such stragglers. Closing an epoch looks through all of it.
 STRAGGLER_WINDOW = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The digests of an epoch's sealed entries up to a position of the chain, 32 bytes a row."""
+
+    position: int = 0
+    digests: Bytes = field(default_factory=lambda: np.empty((0, 32), np.uint8))
 
 
 def seal_pending(*, epoch: int | None = None) -> int:
@@ -106,21 +115,36 @@ def _mapped(path: Path) -> MerkleTree:
     return MerkleTree(np.memmap(path, np.uint8, "r").reshape(-1, 32))
 
 
-def epoch_digests(epoch: int) -> Bytes:
-    """The digests of an epoch's sealed entries, n rows of 32 bytes, in their order."""
-    seals = Seal.objects.filter(epoch_number=epoch)
+def epoch_digests(epoch: int, *, known: Known | None = None) -> Bytes:
+    """The digests of an epoch's sealed entries, n rows of 32 bytes, in their order.
+
+    Those that are `known` need not be read again.
+    """
+    return _read_digests(epoch, known or Known()).digests
+
+
+def digests_beside(epoch: int) -> Known:
+    """What is sealed of an epoch so far, read over a connection of this thread's own."""
+    try:
+        return _read_digests(epoch, Known())
+    finally:
+        connection.close()
+
+
+def _read_digests(epoch: int, known: Known) -> Known:
+    seals = Seal.objects.filter(epoch_number=epoch, position__gt=known.position)
     found = seals.aggregate(first=Min("position"), last=Max("position"))
-    parts = [np.empty((0, 32), np.uint8)]
+    parts, last = [known.digests], found["last"] or known.position
     with connection.cursor() as cursor:
         for start in range(found["first"] or 0, (found["last"] or -1) + 1, BATCH):
             cursor.execute(
                 "SELECT string_agg(digest, ''::bytea ORDER BY position) FROM points_seal "
-                "WHERE position >= %s AND position < %s AND epoch_number = %s",
-                [start, start + BATCH, epoch],
+                "WHERE position >= %s AND position <= %s AND epoch_number = %s",
+                [start, min(start + BATCH - 1, last), epoch],
             )
             joined = cursor.fetchone()[0] or b""
             parts.append(np.frombuffer(joined, np.uint8).reshape(-1, 32))
-    return np.concatenate(parts)
+    return Known(last, np.concatenate(parts))
 
 
 def _unsealed(epoch: int | None) -> list[tuple[int, bytes, int]]:

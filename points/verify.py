@@ -28,6 +28,7 @@ from points.mine import REASONS, Reference, attested, check_mine
 from points.own_export import ExportError, OwnExport, read_export
 
 REWARD_POLICY = 0
+SOURCES = ("emission", "marketplace", "bounties")
 ATTESTED = (
     "points of each address by category: they follow from private work; whose they are computes "
     "them again from an export of their own (--mine)",
@@ -79,13 +80,23 @@ def check(published: Published) -> Iterator[Mismatch]:
     """Everything that can be checked of one bundle by itself."""
     for name in bundle.altered_files(published.path):
         yield Mismatch(name, "its bytes are not those of the manifest")
-    if [each["name"] for each in published.manifest["files"]] != list(bundle.FILES):
-        yield Mismatch("manifest.json", f"it must list {', '.join(bundle.FILES)}")
+    yield from _check_manifest(published)
     yield from _check_policy(published)
     yield from _check_rows(published.rows)
     yield from _check_totals(published)
     yield from _check_allocation(published)
     yield from _check_tree(published)
+
+
+def _check_manifest(published: Published) -> Iterator[Mismatch]:
+    manifest, totals = published.manifest, published.totals
+    if [each["name"] for each in manifest["files"]] != list(bundle.FILES):
+        yield Mismatch("manifest.json", f"it must list {', '.join(bundle.FILES)}")
+    if manifest["epoch"] != totals["epoch"]:
+        yield Mismatch("manifest.json", f"it is of epoch {manifest['epoch']}, the totals another")
+    for name, document in (("manifest.json", manifest), ("totals.json", totals)):
+        if document["version"] != bundle.VERSION:
+            yield Mismatch(name, f"version {document['version']} is not {bundle.VERSION}")
 
 
 def _policy(published: Published) -> Policy | None:
@@ -241,6 +252,12 @@ def _check_funding(published: Published, rpc: Rpc) -> Iterator[Mismatch]:
     token = _view(rpc, published.totals["distributor"], "RewardsDistributor", "TOKEN")
     if int(published.totals["wei"]) > _view(rpc, token, "LAMToken", "emission", published.epoch):
         yield Mismatch("chain emission", "the epoch gave more than the token's schedule")
+    vault = _view(rpc, published.totals["distributor"], "RewardsDistributor", "VAULT")
+    for source, (name, wei) in enumerate(
+        zip(SOURCES, published.totals["source_totals_wei"], strict=True)
+    ):
+        if int(wei) > (funded := _view(rpc, vault, "RewardsVault", "funded", source)):
+            yield Mismatch(f"chain funding of {name}", f"{wei} were given, {funded} paid in")
 
 
 def _view(rpc: Rpc, to: str, name: str, function: str, *arguments: Any) -> Any:

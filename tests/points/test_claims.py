@@ -97,6 +97,17 @@ def test_a_closed_epoch_becomes_active_and_the_books_agree(active):
     assert verify.verify(path, rpc=rpc()) == []
 
 
+@pytest.mark.parametrize("source", range(3))
+def test_a_source_that_gave_more_than_was_paid_in_is_named(active, source):
+    """No root of it can be on chain; a node that says so is not believed."""
+    published = verify.read(bundle.path_of(django_settings.BUNDLES_DIR, 1))
+    sums = [int(each) for each in published.totals["source_totals_wei"]]
+    sums[source] = 10**30
+    totals = {**published.totals, "source_totals_wei": [str(each) for each in sums]}
+    found = verify._check_funding(dataclasses.replace(published, totals=totals), rpc())
+    assert [each.what for each in found] == [f"chain funding of {verify.SOURCES[source]}"]
+
+
 def test_publishing_step_by_step_makes_each_call_once(loop):
     for _ in range(3):
         assert publication.publish(1) == "emission"

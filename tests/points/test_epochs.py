@@ -256,7 +256,7 @@ def test_unequal_balances_stop_the_close():
 INTERRUPTIONS = [
     ("points.rewards.settle_pending", 0),
     ("points.conversion._store_shares", 0),
-    ("points.ledger._execute", 0),
+    ("points.ledger._ids", 0),
     ("points.conversion.apportion", 0),
     ("points.seal.seal_pending", 0),
     ("points.seal.store_tree", 0),

@@ -145,6 +145,19 @@ def test_altered_totals_are_named(bundles, field, value, named):
     assert any(each.startswith(named) for each in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "field", "detail"),
+    [
+        ("manifest.json", "epoch", "it is of epoch 7"),
+        ("manifest.json", "version", "version 7"),
+        ("totals.json", "version", "version 7"),
+    ],
+)
+def test_a_bundle_of_another_epoch_or_version_is_named(bundles, name, field, detail):
+    found = altered(bundles[0], name, lambda document: document.update({field: 7}))
+    assert any(each.startswith(f"{name}: {detail}") for each in found)
+
+
 def test_another_policy_is_named(bundles):
     def richer(policy):
         policy["emission_wei"]["default"] = str(10**24)
