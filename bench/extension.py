@@ -158,14 +158,16 @@ def _turn(found: Measured, name: str, arm: Arm, seed: int) -> None:
 
 def _keep_size(found: Measured, extension: Extension) -> None:
     """End the recording; its size as it is sent, and whether the service takes it."""
-    made = extension.ask("stop")
-    workflow = extension.row("drafts", made)["workflow"]
-    found.steps.append(len(workflow["steps"]))
-    packed = gzip.compress(json.dumps({"workflow": workflow}, ensure_ascii=False).encode(), 6)
-    found.bytes_per_minute.append(len(packed) * 60 / SLICE_SECONDS)
-    extension.ask("send", workflow=workflow)
-    found.taken += extension.row("sent", made) is not None
-    extension.ask("discard", id=made)
+    with extension.open():
+        made = extension.ask("stop")
+        workflow = extension.row("drafts", made)["workflow"]
+        found.steps.append(len(workflow["steps"]))
+        packed = gzip.compress(json.dumps({"workflow": workflow}, ensure_ascii=False).encode(), 6)
+        found.bytes_per_minute.append(len(packed) * 60 / SLICE_SECONDS)
+        extension.ask("send", workflow=workflow)
+        found.taken += extension.row("sent", made) is not None
+        extension.ask("discard", id=made)
+    extension.rest()
 
 
 def time_events(extension: Extension, control: Arm) -> dict[str, float]:
