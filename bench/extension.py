@@ -3,7 +3,8 @@
 Runs the whole service and two Chromiums, one with the extension and one without, and works in both
 in turns, minute by minute, on the same busy page (bench/extension_use.py). CPU and memory are the
 difference of all processes of the two browsers; the time added to events is from Chromium's own
-trace of both. Writes bench/results/extension.json.
+trace of both. Writes bench/results/extension.json; when asked to end (SIGTERM), of the minutes that
+there were.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import statistics
 import subprocess
 import sys
@@ -130,9 +132,13 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def take_turns(extension: Extension, control: Arm, minutes: int) -> Measured:
-    """Work in both browsers in turns, a minute each."""
+    """Work in both browsers in turns, a minute each, until that is done or SIGTERM comes."""
     found = Measured()
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     for number in range(minutes):
+        if ended.is_set() and number:
+            break
         _turn(found, "without", control, number)
         extension.ask("start", name="orders", instruction="Look after the orders", parameters={})
         _turn(found, "with", extension.arm, number)
@@ -152,14 +158,16 @@ def _turn(found: Measured, name: str, arm: Arm, seed: int) -> None:
 
 def _keep_size(found: Measured, extension: Extension) -> None:
     """End the recording; its size as it is sent, and whether the service takes it."""
-    made = extension.ask("stop")
-    workflow = extension.row("drafts", made)["workflow"]
-    found.steps.append(len(workflow["steps"]))
-    packed = gzip.compress(json.dumps({"workflow": workflow}, ensure_ascii=False).encode(), 6)
-    found.bytes_per_minute.append(len(packed) * 60 / SLICE_SECONDS)
-    extension.ask("send", workflow=workflow)
-    found.taken += extension.row("sent", made) is not None
-    extension.ask("discard", id=made)
+    with extension.open():
+        made = extension.ask("stop")
+        workflow = extension.row("drafts", made)["workflow"]
+        found.steps.append(len(workflow["steps"]))
+        packed = gzip.compress(json.dumps({"workflow": workflow}, ensure_ascii=False).encode(), 6)
+        found.bytes_per_minute.append(len(packed) * 60 / SLICE_SECONDS)
+        extension.ask("send", workflow=workflow)
+        found.taken += extension.row("sent", made) is not None
+        extension.ask("discard", id=made)
+    extension.rest()
 
 
 def time_events(extension: Extension, control: Arm) -> dict[str, float]:
@@ -243,8 +251,8 @@ def _added(name: str, of: dict[str, list[float]], unit: str, at_most: float) -> 
     )
 
 
-def run(minutes: int, playwright: Playwright, folder: Path) -> list[Figure]:
-    """Build, start everything, measure."""
+def run(minutes: int, playwright: Playwright, folder: Path) -> tuple[list[Figure], int]:
+    """Build, start everything, measure; the figures, and of how many minutes they are."""
     built, pages = folder / "extension", folder / "pages"
     pages.mkdir()
     (pages / "index.html").write_text(PAGE)
@@ -264,7 +272,7 @@ def run(minutes: int, playwright: Playwright, folder: Path) -> list[Figure]:
         paid = seconds_to_points(extension, tasks)
         for each in (control, arm):
             each.context.close()
-    return figures(found, milliseconds, paid)
+    return figures(found, milliseconds, paid), len(found.steps)
 
 
 def main() -> int:
@@ -281,13 +289,13 @@ def main() -> int:
     ):
         folder = Path(name)
         folder.chmod(0o755)
-        found = run(arguments.minutes, playwright, folder)
+        found, minutes = run(arguments.minutes, playwright, folder)
     held = report.write(
         "extension",
-        command=f"make bench-extension MINUTES={arguments.minutes}",
+        command=f"make bench-extension MINUTES={minutes}",
         made_on=made_on,
         figures=found,
-        minutes=arguments.minutes,
+        minutes=minutes,
     )
     return 0 if held else 1
 

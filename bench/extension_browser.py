@@ -3,6 +3,8 @@
 import json
 import statistics
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -39,11 +41,12 @@ class Arm:
     page: Page
 
     def processes(self) -> list[psutil.Process]:
-        """All of the browser's processes."""
+        """All of the browser's processes that run."""
         wanted = f"--user-data-dir={self.profile}"
         for child in psutil.Process().children(recursive=True):
             if wanted in child.cmdline() and not any("--type=" in part for part in child.cmdline()):
-                return [child, *child.children(recursive=True)]
+                found = [child, *child.children(recursive=True)]
+                return [each for each in found if _runs(each)]
         raise RuntimeError(f"no browser runs in {self.profile}")
 
     def cpu_seconds(self, *, only: str = "") -> float:
@@ -59,6 +62,13 @@ class Arm:
     def trace(self) -> "Trace":
         """Begin to time the dispatch of events in the page."""
         return Trace(self)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Trace:
@@ -134,6 +144,7 @@ class Extension:
 
     def __init__(self, arm: Arm) -> None:
         self.arm = arm
+        self._panel: Page | None = None
 
     def page(self, name: str) -> Page:
         """One of its pages, as a tab."""
@@ -157,13 +168,33 @@ class Extension:
         """A row of one of its tables."""
         return self._evaluate(READ_ROW, [store, key])
 
-    def _evaluate(self, script: str, argument: Any) -> Any:
-        panel = self.page("settings.html")
+    @contextmanager
+    def open(self) -> Iterator[Page]:
+        """One page for all that is said meanwhile."""
+        if self._panel:
+            yield self._panel
+            return
+        self._panel = self.page("settings.html")
         try:
-            return panel.evaluate(script, argument)
+            yield self._panel
         finally:
-            panel.close()
+            self._panel.close()
+            self._panel = None
             self.arm.page.bring_to_front()
+
+    def rest(self) -> None:
+        """End its service worker, as Chromium does after half a minute without anything to do.
+
+        It never does so to one that is debugged, and Playwright debugs all there are.
+        """
+        session = self.arm.context.new_cdp_session(self.arm.page)
+        session.send("ServiceWorker.enable")
+        session.send("ServiceWorker.stopAllWorkers")
+        session.detach()
+
+    def _evaluate(self, script: str, argument: Any) -> Any:
+        with self.open() as panel:
+            return panel.evaluate(script, argument)
 
 
 READ_ROW = """async ([store, key]) => {

@@ -25,6 +25,7 @@ export interface About {
 /** A pause longer than this says nothing more, and clocks that are set forward make such. */
 const LONGEST_PAUSE_MS = 10 * 60_000;
 const EXPLAINED_MS = 10_000;
+const HANDED_OVER_MS = 1_000;
 const MAX_POINTER = 20_000;
 const MAX_KEYS = 5_000;
 const UNKNOWN: ValuePattern = { kind: "other", length: "0" };
@@ -33,7 +34,7 @@ const UNKNOWN: ValuePattern = { kind: "other", length: "0" };
 export function assemble(about: About, written: Written[]): Workflow | null {
   const assembler = new Assembler();
   const clock = new Clock();
-  for (const each of written) assembler.take({ ...each, entry: clock.relative(each) });
+  for (const each of inOrder(written)) assembler.take({ ...each, entry: clock.relative(each) });
   const made = assembler.finish();
   if (!made.steps.length) return null;
   return {
@@ -47,6 +48,24 @@ export function assemble(about: About, written: Written[]): Workflow | null {
     steps: made.steps,
     ...(made.outcome === null ? {} : { outcome: made.outcome }),
   };
+}
+
+/** What the browser tells comes at once, what a page wrote just before it up to a moment later. */
+function inOrder(written: Written[]): Written[] {
+  const ordered: Written[] = [];
+  for (const each of written) {
+    const isLate = (earlier: Written | undefined) =>
+      earlier !== undefined && isBrowsers(earlier) && !isBrowsers(each) &&
+      earlier.entry.at > each.entry.at && earlier.entry.at - each.entry.at < HANDED_OVER_MS;
+    let place = ordered.length;
+    while (isLate(ordered[place - 1])) place -= 1;
+    ordered.splice(place, 0, each);
+  }
+  return ordered;
+}
+
+function isBrowsers({ entry }: Written): boolean {
+  return entry.kind === "tab" || entry.kind === "went";
 }
 
 /** Time since the start, never running backwards, though each page has a clock of its own. */
@@ -104,7 +123,7 @@ class Assembler {
     const { entry } = written;
     switch (entry.kind) {
       case "see":
-        return this.see(written.page, entry.number, entry.observation);
+        return this.see(written.page, entry.number, entry.look);
       case "down":
         return this.down(written, entry);
       case "up":
@@ -141,9 +160,8 @@ class Assembler {
     };
   }
 
-  private see(page: string, number: number, observation: Observation): void {
-    const json = JSON.stringify(observation);
-    const index = this.known.get(json) ?? this.observations.push(observation) - 1;
+  private see(page: string, number: number, json: string): void {
+    const index = this.known.get(json) ?? this.observations.push(JSON.parse(json) as Observation) - 1;
     this.known.set(json, index);
     this.looks.set(`${page}/${number}`, index);
   }

@@ -1,5 +1,6 @@
-// For the tests: looks in turns, each beside one that starts from nothing.
+// For the tests: looks in turns, each beside one that starts from nothing; and paths of the pointer.
 import { Changes } from "../../extension/src/capture/changes";
+import { PointerPath } from "../../extension/src/capture/pointer";
 import { observe, type Kept } from "../../extension/src/page/observe";
 
 const changes = new Changes();
@@ -27,4 +28,11 @@ function look() {
   };
 }
 
-Object.assign(window, { look });
+/** When samples were taken of a pointer that moved at these times. */
+function sampled(times: number[]): number[] {
+  const path = new PointerPath();
+  for (const time of times) path.move(new PointerEvent("pointermove"), time);
+  return path.take().map(([time]) => time);
+}
+
+Object.assign(window, { look, sampled });

@@ -1,5 +1,7 @@
 """The browser is killed outright: what was recorded and what was on its way is there afterwards."""
 
+import json
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -43,17 +45,18 @@ def test_killed_in_mid_recording_it_goes_on_where_it_was(new_browser, site):
     assert second.entries() == [], "nothing is made a workflow of twice"
 
 
-FIRST_VERSION = """async rows => {
+EARLIER_VERSION = """async ([version, rows]) => {
   const done = (request) => new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
   await done(indexedDB.deleteDatabase("action-model"));
-  const opening = indexedDB.open("action-model", 1);
+  const opening = indexedDB.open("action-model", version);
   opening.onupgradeneeded = () => {
     const made = opening.result;
     const entries = made.createObjectStore("entries", { keyPath: "order", autoIncrement: true });
-    entries.createIndex("once", ["recording", "page", "sequence"], { unique: true });
+    const once = ["recording", "page", "sequence"];
+    if (version === 1) entries.createIndex("once", once, { unique: true });
     entries.createIndex("recording", "recording");
     for (const name of ["drafts", "outbox"]) made.createObjectStore(name, { keyPath: "id" });
     made.createObjectStore("sent", { keyPath: "id" }).createIndex("sentAt", "sentAt");
@@ -65,7 +68,8 @@ FIRST_VERSION = """async rows => {
 }"""
 
 
-def test_a_recording_begun_under_the_first_version_of_the_store_goes_on(extended, site):
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_recording_begun_under_an_earlier_version_of_the_store_goes_on(extended, site, version):
     site.pages["/"] = FORM
     extended.agree()
     page = extended.context.new_page()
@@ -75,14 +79,27 @@ def test_a_recording_begun_under_the_first_version_of_the_store_goes_on(extended
     page.keyboard.type("blue")
     page.click("#go")
     extended.wait_for(lambda: len(actions_begun(extended)) == 2)
-    (row, *_) = extended.rows("entries")
-    written = [
-        {"recording": row["recording"], "tab": row["tab"], **each} for each in extended.entries()
-    ]
+    batches = [earlier(row) for row in extended.rows("entries")]
     page.close()
     extended.kill_worker()
-    extended.panel.evaluate(FIRST_VERSION, written)
+    extended.panel.evaluate(
+        EARLIER_VERSION, [version, singles(batches) if version == 1 else batches]
+    )
     assert actions(extended.stop()) == ["click", "type", "click"]
+
+
+def earlier(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch as it was stored when looks were objects."""
+    batch = {name: batch[name] for name in ("recording", "page", "tab", "entries")}
+    for each in batch["entries"]:
+        if "look" in each["entry"]:
+            each["entry"]["observation"] = json.loads(each["entry"].pop("look"))
+    return batch
+
+
+def singles(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each entry."""
+    return [{**batch, **each} for batch in batches for each in batch.pop("entries")]
 
 
 def actions_begun(extended) -> list:

@@ -1,5 +1,6 @@
 """From a fresh install to points: pair, agree, record, review, send, be verified, take back."""
 
+import json
 from random import Random
 
 import pytest
@@ -11,6 +12,7 @@ from lam_core.samples import record
 from points import rewards
 from tests import factories
 from tests.extension.conftest import pair
+from tests.extension.sites import Answer
 
 
 @pytest.fixture
@@ -88,6 +90,33 @@ def test_a_device_is_listed_and_revoked_on_the_site(paired, live_server, tasks_s
     paired.ask("send", workflow=workflow.document())
     assert paired.ask("status")["trouble"] == "revoked"
     assert paired.ask("status")["waiting"] == 1, "what was recorded waits for another pairing"
+    popup = paired.page("popup.html")
+    popup.get_by_role("button", name="Pair", exact=True).wait_for()
+
+
+@pytest.mark.parametrize("status", [400, 500, 201])
+def test_pairing_that_fails_is_said_and_begun_again(status, extended, site):
+    site.pages["/pair"] = site.pages["/pair/done"] = "<!doctype html><title>Pair</title>"
+    answers = [Answer("{}", status, "application/json")]
+    site.pages["/api/v1/pairings/exchange"] = lambda _: answers[-1]
+    extended.agree()
+    extended.remember(service=site.url)
+    with extended.context.expect_page() as opened:
+        extended.ask("pair", label="Test browser")
+    opened.value.goto(f"{site.url}/pair/done#code=spent")
+    extended.wait_for(lambda: extended.ask("status")["trouble"] == "pairing")
+    extended.kill_worker()
+    popup = extended.page("popup.html")
+    popup.get_by_role("alert").get_by_text("Pair this browser again").wait_for()
+    assert not extended.remembered("token")
+
+    answer = json.dumps({"token": "am_test", "label": "Test browser"})
+    answers.append(Answer(answer, 201, "application/json"))
+    with extended.context.expect_page() as opened:
+        popup.get_by_role("button", name="Pair").click()
+    opened.value.goto(f"{site.url}/pair/done#code=fresh")
+    extended.wait_for(lambda: extended.remembered("token") == "am_test")
+    assert extended.ask("status")["trouble"] == "none"
 
 
 def test_another_tab_with_a_code_does_not_pair(extended, wallet, live_server):

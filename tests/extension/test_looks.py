@@ -1,7 +1,8 @@
-"""A look that repeats what did not change tells what a look from nothing tells."""
+"""A look that repeats what did not change tells what a look from nothing tells; pointer paths."""
 
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -116,3 +117,13 @@ def test_what_is_far_from_a_change_is_repeated(page):
     assert first["repeated"] == 0
     assert second["repeated"] >= 9, "nothing changed: only fields are looked at"
     assert 0 < third["repeated"] < second["repeated"]
+
+
+@pytest.mark.parametrize("rate", [30, 60, 75, 120, 144, 1_000])
+def test_paths_have_sixty_samples_a_second_however_often_the_pointer_tells(page, rate):
+    page.goto("data:text/html,<p>Page")
+    times = [round(1_000 + 1_000 * number / rate) for number in range(10 * rate)]
+    taken = page.evaluate("times => sampled(times)", times)
+    assert abs(len(taken) / 10 - min(rate, 60)) <= 1
+    pauses = [later - earlier for earlier, later in pairwise(taken)]
+    assert max(pauses) <= 2_000 / min(rate, 60)

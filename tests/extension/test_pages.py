@@ -201,3 +201,21 @@ def test_what_a_page_said_is_shown_as_text_never_as_markup(extended):
     page = extended.page(f"review.html?id={draft}")
     page.get_by_role("button", name="Hide “<img").wait_for()
     assert page.locator("img").count() == 0
+
+
+def test_titles_of_frames_are_told_and_can_be_hidden(extended):
+    draft = fill(extended)
+    document = workflow_document(id=draft)
+    page = {"origin": "http://shop.test", "path": "/basket", "title": "Basket"}
+    document["observations"][0]["frames"] = [{"owner": 0, "page": page}]
+    extended.ask("discard", id=draft)
+    extended.remember(service="http://127.0.0.1:9", token="am_test")
+    extended.ask("send", workflow=document)
+    extended.ask("take-back", id=draft)
+    review = extended.page(f"review.html?id={draft}")
+    review.locator("#pages").get_by_text("http://shop.test/basket Basket").wait_for()
+    review.get_by_role("button", name="Hide “Basket”").click()
+    review.locator("#pages").get_by_text("http://shop.test/basket ******").wait_for()
+    (row,) = [row for row in extended.rows("drafts") if row["id"] == draft]
+    (frame,) = row["workflow"]["observations"][0]["frames"]
+    assert frame["page"] == {**page, "title": "******"}

@@ -11,6 +11,8 @@ import { problemText, sendPacked, type Reply } from "./service";
 const ALARM = "deliver";
 const FIRST_RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 60 * 60_000;
+/** Not over because nothing waits to be sent. */
+const LASTING = new Set<Trouble>(["revoked", "storage-full", "pairing"]);
 
 let running: Promise<void> | null = null;
 let asked = false;
@@ -51,7 +53,7 @@ async function due(): Promise<Outgoing | undefined> {
   const { token, notBefore, trouble } = await stored("token", "notBefore", "trouble");
   const waiting = await sendable();
   if (!waiting.length) {
-    if (trouble !== "revoked" && trouble !== "storage-full") await store({ trouble: "none", notBefore: 0, failures: 0 });
+    if (!LASTING.has(trouble)) await store({ trouble: "none", notBefore: 0, failures: 0 });
     return undefined;
   }
   if (!token) {

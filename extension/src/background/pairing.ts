@@ -2,6 +2,7 @@
 // and the code at the address it ends at is exchanged by the verifier, which never leaves.
 import { answer } from "../messages";
 import { store, stored } from "../storage/settings";
+import { showState } from "./badge";
 import { deliverSoon } from "./delivery";
 import { call } from "./service";
 
@@ -35,7 +36,11 @@ async function arrivedAt(tab: number, address: string): Promise<void> {
   await store({ pending: null });
   const reply = await call("POST", "pairings/exchange", { code, verifier: pending.verifier });
   const made = reply.body as { token?: string; label?: string } | null;
-  if (reply.status !== 201 || !made?.token) return;
+  if (reply.status !== 201 || !made?.token) {
+    // A code is good once: the person has to begin again, and is told so.
+    await store({ trouble: "pairing" });
+    return showState();
+  }
   await store({ token: made.token, device: made.label ?? "", trouble: "none", notBefore: 0, failures: 0 });
   await deliverSoon();
 }

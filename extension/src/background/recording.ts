@@ -1,6 +1,6 @@
 // Starts, pauses and ends recordings, lets pages join, and stores what they write.
 import { assemble, type About } from "../assemble";
-import type { Entry, Numbered } from "../capture/entries";
+import type { Entry, Numbered, See } from "../capture/entries";
 import type { Joined } from "../content";
 import { answer, askTab } from "../messages";
 import { blockedCategory } from "../privacy/blocklist";
@@ -8,6 +8,7 @@ import { pageOf, registrableDomain } from "../privacy/address";
 import { redact } from "../privacy/redact";
 import { addEntries, database, entriesOf, recordingsLeft, replaceEntries, type StoredEntry } from "../storage/db";
 import { store, stored, type Active, type Stored } from "../storage/settings";
+import type { Observation } from "../workflow";
 import { showState } from "./badge";
 import { inject, injectable, keepScript, registerScript, unregisterScript } from "./injection";
 
@@ -104,8 +105,9 @@ export function slug(name: string): string {
 }
 
 function siteName(entries: StoredEntry[]): string {
-  const looks = entries.flatMap(({ entry }) => (entry.kind === "see" ? [entry.observation.page?.origin ?? ""] : []));
-  const host = URL.canParse(looks[0] ?? "") ? new URL(looks[0] ?? "").hostname : "";
+  const first = entries.find(({ entry }) => entry.kind === "see")?.entry as See | undefined;
+  const origin = first ? ((JSON.parse(first.look) as Observation).page?.origin ?? "") : "";
+  const host = URL.canParse(origin) ? new URL(origin).hostname : "";
   return slug(`background/${host ? registrableDomain(host) : "site"}`);
 }
 

@@ -24,7 +24,7 @@ async function status({ address }: { kind: "status"; address?: string }): Promis
   const drafts = (await open.getAll("drafts")).sort((left, right) => right.madeAt - left.madeAt);
   return {
     agreed: consent !== null,
-    paired: token !== "",
+    paired: token !== "" && trouble !== "revoked",
     device,
     active,
     trouble,

@@ -1,7 +1,7 @@
 // What the recorder writes down while it records: one entry per event, from which assemble.ts
 // makes the steps of a workflow. Entries are stored within half a second: a browser that dies loses
 // no more. Times are milliseconds since the epoch, monotonic within a page.
-import type { EditKind, KeyKind, LengthClass, Modifier, NamedKey, Observation, Page, ValueKind } from "../workflow";
+import type { EditKind, KeyKind, LengthClass, Modifier, NamedKey, Page, ValueKind } from "../workflow";
 import type { Reference } from "./reference";
 
 export type Sample = [time: number, x: number, y: number];
@@ -14,7 +14,8 @@ interface Timed {
 export interface See extends Timed {
   kind: "see";
   number: number;
-  observation: Observation;
+  /** An observation as JSON: three processes copy it, and copying a text costs them next to nothing. */
+  look: string;
 }
 
 /** Which look, and which of its elements. */

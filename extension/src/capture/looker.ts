@@ -9,7 +9,7 @@ import { Changes } from "./changes";
 const MAX_ELEMENTS = 3_000;
 const SETTLE_MS = 60;
 /** Looking takes no more than one part in so many of the time, however often the page changes, */
-const LOOKS_SHARE = 90;
+const LOOKS_SHARE = 150;
 /** but what was not used is saved up to this, so that a page which changes once is looked at soon. */
 const SAVED_MS = 120;
 /** A page that never rests is looked at this often, whatever that costs, */

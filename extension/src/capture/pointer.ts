@@ -3,17 +3,19 @@ import { viewportOffset } from "../page/deep";
 import type { Sample } from "./entries";
 
 const INTERVAL_MS = 1000 / 60;
+/** Times are whole milliseconds: one of sixty a second may seem to come this much early. */
+const EARLY_MS = 1;
 /** Ten minutes without any action; older samples lead nowhere. */
 const MAX_SAMPLES = 15_000;
 
 export class PointerPath {
   private samples: Sample[] = [];
-  private last = 0;
+  private due = 0;
 
   /** Take a sample when one is due. */
   move(event: PointerEvent, at: number): void {
-    if (at - this.last < INTERVAL_MS) return;
-    this.last = at;
+    if (at + EARLY_MS < this.due) return;
+    this.due = Math.max(this.due, at - INTERVAL_MS) + INTERVAL_MS;
     this.add(event, at);
   }
 

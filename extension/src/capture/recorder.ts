@@ -348,7 +348,7 @@ export class Recorder {
     if (seen.json !== this.lastJson) {
       this.looks += 1;
       this.lastJson = seen.json;
-      this.write({ kind: "see", at: now(), number: this.looks, observation: seen.observation });
+      this.write({ kind: "see", at: now(), number: this.looks, look: seen.json });
     }
     this.numbers.set(seen, this.looks);
     return this.looks;

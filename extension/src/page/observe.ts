@@ -62,6 +62,8 @@ export interface Kept {
   colors: string[];
   /** Whether what is in it stays as it is as long as nothing tells of a change. */
   steady: boolean[];
+  /** Whether it changes without anything telling of it: a field has another value, name or state. */
+  live: boolean[];
   indices: Map<Element, number>;
 }
 
@@ -119,8 +121,8 @@ export function observe(options: ObserveOptions = {}): Observed {
     elements: walk.elements,
   };
   if (walk.frames.length) observation.frames = walk.frames;
-  const { elements, nodes, texts, ends, colors, steady, indices } = walk;
-  return { observation, nodes, texts, kept: { elements, nodes, texts, ends, colors, steady, indices } };
+  const { elements, nodes, texts, ends, colors, steady, live, indices } = walk;
+  return { observation, nodes, texts, kept: { elements, nodes, texts, ends, colors, steady, live, indices } };
 }
 
 function begin({ target = null, ...options }: ObserveOptions): Walk {
@@ -143,6 +145,7 @@ function begin({ target = null, ...options }: ObserveOptions): Walk {
     ends: [],
     colors: [],
     steady: [],
+    live: [],
     indices: new Map(),
     unsteady: 0,
     frames: [],
@@ -202,7 +205,7 @@ function repeat(walk: Walk, element: Element, box: DOMRect, place: Place): boole
   if (!look.steady[start] || look.colors[start] !== place.color || walk.elements.length + end - start > walk.limit) return false;
   const was = look.elements[start]!.box;
   if (boxOf(box, place).some((pixels, index) => pixels !== was[index])) return false;
-  for (let index = start; index < end; index += 1) if (becamePrivate(walk, look, index)) return false;
+  for (let index = start; index < end; index += 1) if (look.live[index] && isSecret(walk, look.nodes[index] as Element)) return false;
   const by = walk.elements.length - start;
   for (let index = start; index < end; index += 1) {
     const told = look.elements[index]!;
@@ -212,23 +215,17 @@ function repeat(walk: Walk, element: Element, box: DOMRect, place: Place): boole
   return true;
 }
 
-function becamePrivate(walk: Walk, look: Kept, index: number): boolean {
-  const node = look.nodes[index]!;
-  return "localName" in node && !look.elements[index]!.private && isSecret(walk, node);
-}
-
 /** Values, names and states of fields change without anything telling of it: they are looked at. */
 function repeatOne(walk: Walk, look: Kept, index: number, told: Described, by: number): void {
   const node = look.nodes[index]!;
-  const isElement = "localName" in node;
-  if (isElement) walk.indices.set(node, walk.elements.length);
+  if ("localName" in node) walk.indices.set(node, walk.elements.length);
   walk.texts.push(look.texts[index]!);
-  const live = isElement && !told.private && (fieldKind(node) || node.localName === "option");
-  walk.elements.push(live ? describeAgain(walk, node, told) : told);
+  walk.elements.push(look.live[index] ? describeAgain(walk, node as Element, told) : told);
   walk.nodes.push(node);
   walk.colors.push(look.colors[index]!);
   walk.ends.push(look.ends[index]! + by);
   walk.steady.push(look.steady[index]!);
+  walk.live.push(look.live[index]!);
 }
 
 function describeAgain(walk: Walk, element: Element, told: Described): Described {
@@ -285,12 +282,14 @@ function add(walk: Walk, element: Element, style: CSSStyleDeclaration, box: DOMR
   const index = walk.elements.length;
   const color = colour(style.color);
   walk.texts.push("");
-  walk.elements.push(describe(walk, element, style, box, place, color));
+  const described = describe(walk, element, style, box, place, color);
+  walk.elements.push(described);
   walk.nodes.push(element);
   walk.indices.set(element, index);
   walk.colors.push(place.color);
   walk.ends.push(0);
   walk.steady.push(false);
+  walk.live.push(!described.private && (element.localName === "option" || fieldKind(element) !== ""));
   return { ...place, parent: index, color: color || place.color };
 }
 
@@ -395,6 +394,7 @@ function addLines(walk: Walk, node: Text, place: Place): void {
     walk.colors.push(place.color);
     walk.ends.push(walk.elements.length);
     walk.steady.push(true);
+    walk.live.push(false);
   }
 }
 
@@ -424,10 +424,10 @@ function isField(walk: Walk, element: Element): boolean {
 }
 
 /** Give fields without any accessible name the text that stands beside them. */
-function nameFields({ elements, nodes }: Walk): void {
+function nameFields({ elements, nodes, live }: Walk): void {
   elements.forEach((described, index) => {
-    const node = nodes[index];
-    if (described.name || described.private || !node || !("localName" in node)) return;
+    if (!live[index] || described.name) return;
+    const node = nodes[index] as Element;
     const kind = fieldKind(node);
     const name = kind === "checkbox" || kind === "radio" ? "" : textBefore(elements, index, node, kind);
     if (name) described.name = name;

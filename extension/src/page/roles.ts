@@ -23,6 +23,8 @@ const INPUT_ROLES: Record<string, string> = {
 // What the recordings of the public data set say, where the library says nothing or otherwise.
 const TAG_ROLES: Record<string, string> = { a: "link", svg: "graphics-document", form: "form" };
 
+const PLAIN_FIELDS = new Set(["input", "textarea", "select"]);
+
 /** Roles that only say how a page is built; they name nothing a person would point at. */
 const SILENT = new Set(["generic", "presentation", "none", "rowgroup", "document", "definition"]);
 
@@ -93,10 +95,19 @@ function ownRole(element: Element): string {
  * labels given by attributes. "" without any. Values of fields inside a label are no part of it.
  */
 export function nameOf(element: Element): string {
-  if (!fieldKind(element) && !isLabelled(element)) return "";
+  const kind = fieldKind(element);
+  if (!kind && !isLabelled(element)) return "";
+  const given = kind ? givenName(element) : "";
+  if (given) return given;
   let name = computeAccessibleName(element);
   for (const value of valuesIn(element)) name = name.replace(value, " ");
   return collapse(name);
+}
+
+/** What a field of HTML is named by itself: the library's way there is long, and fields are many. */
+function givenName(element: Element): string {
+  const more = ["role", "aria-labelledby", "aria-hidden"].some((name) => element.hasAttribute(name));
+  return more || !PLAIN_FIELDS.has(element.localName) ? "" : collapse(element.getAttribute("aria-label") ?? "");
 }
 
 function isLabelled(element: Element): boolean {

@@ -1,6 +1,6 @@
 // Taking things out of a workflow before it is sent. Pure.
 import { mask } from "../privacy/mask";
-import type { Element, Workflow } from "../workflow";
+import type { Element, Page, Workflow } from "../workflow";
 
 /** Without one step; looks that nothing refers to any more go with it. */
 export function withoutStep(workflow: Workflow, index: number): Workflow {
@@ -22,7 +22,7 @@ function pruned(workflow: Workflow): Workflow {
   };
 }
 
-/** With a text masked wherever it stands: on every page, in names, ids and classes. */
+/** With a text masked wherever it stands: in titles, also of frames, in names, ids and classes. */
 export function withoutText(workflow: Workflow, text: string): Workflow {
   const hide = (words: string | undefined) => (words === text ? mask(words) : words);
   const strip = (element: Element): Element => ({
@@ -32,12 +32,15 @@ export function withoutText(workflow: Workflow, text: string): Workflow {
     ...(element.id ? { id: hide(element.id) ?? "" } : {}),
     ...(element.classes ? { classes: element.classes.map((name) => hide(name) ?? "") } : {}),
   });
+  const untitled = (page: Page): Page => ({ ...page, title: hide(page.title) ?? "" });
   const observations = workflow.observations.map((observation) => ({
     ...observation,
-    ...(observation.page ? { page: { ...observation.page, title: hide(observation.page.title) ?? "" } } : {}),
+    ...(observation.page ? { page: untitled(observation.page) } : {}),
+    ...(observation.frames ? { frames: observation.frames.map((frame) => ({ ...frame, page: frame.page ? untitled(frame.page) : null })) } : {}),
     elements: observation.elements.map(strip),
   }));
-  return { ...workflow, observations };
+  const steps = workflow.steps.map((step) => (step.action === "navigate" ? { ...step, page: untitled(step.page) } : step));
+  return { ...workflow, observations, steps };
 }
 
 /** With another instruction, as long as no step refers to the one it replaces. */

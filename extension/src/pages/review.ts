@@ -49,14 +49,15 @@ function stepRow(workflow: Workflow, step: Workflow["steps"][number], index: num
 }
 
 function pages(workflow: Workflow): Node[] {
-  const all = workflow.observations.map(({ page }) => `${page?.origin ?? ""}${page?.path ?? ""} ${page?.title ?? ""}`.trim());
+  const told = workflow.observations.flatMap(({ page, frames }) => [page, ...(frames ?? []).map((frame) => frame.page)]);
+  const all = told.map((page) => `${page?.origin ?? ""}${page?.path ?? ""} ${page?.title ?? ""}`.trim());
   return [...new Set(all)].map((page) => make("li", {}, page || text("the_page")));
 }
 
 /** Every text once, those that say something first. */
 function words(workflow: Workflow): Node[] {
   const elements = workflow.observations.flatMap((observation) => observation.elements);
-  const titles = workflow.observations.map(({ page }) => page?.title ?? "");
+  const titles = workflow.observations.flatMap(({ page, frames }) => [page?.title ?? "", ...(frames ?? []).map((frame) => frame.page?.title ?? "")]);
   const all = [...new Set([...titles, ...elements.flatMap(wordsOf)])].filter((each) => each && !isMasked(each));
   return all.map((each) => make("li", {}, each, " ", button(text("hide_text", each), () => change(withoutText(workflow, each)), "small")));
 }

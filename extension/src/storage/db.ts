@@ -1,10 +1,10 @@
 // The extension's IndexedDB, shared by the service worker and the extension's own pages.
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from "idb";
-import type { Numbered } from "../capture/entries";
-import type { Workflow } from "../workflow";
+import type { Entry, Numbered, See } from "../capture/entries";
+import type { Observation, Workflow } from "../workflow";
 
 const NAME = "action-model";
-const VERSION = 2;
+const VERSION = 3;
 
 /** What a page handed over at once; a row for each, as a row for each entry costs a browser more. */
 interface Batch {
@@ -15,7 +15,9 @@ interface Batch {
   entries: Numbered[];
 }
 
-type FirstEntry = Numbered & Omit<Batch, "entries">;
+type EarlierLook = Omit<See, "look"> & { observation: Observation };
+type EarlierEntry = { sequence: number; entry: Entry | EarlierLook };
+type Earlier = Omit<Batch, "entries"> & (EarlierEntry | { entries: EarlierEntry[] });
 
 /** An entry of a recording. */
 export interface StoredEntry extends Numbered {
@@ -86,14 +88,24 @@ async function upgrade(made: Database, before: number, all: Upgrade): Promise<vo
     made.createObjectStore("outbox", { keyPath: "id" });
     made.createObjectStore("sent", { keyPath: "id" }).createIndex("sentAt", "sentAt");
   }
-  // The first version had a row for each entry: a recording that is in progress goes on.
-  const rows = before === 1 ? ((await all.objectStore("entries").getAll()) as unknown as FirstEntry[]) : [];
-  if (before === 1) made.deleteObjectStore("entries");
+  // A recording that is in progress goes on.
+  const rows = before ? ((await all.objectStore("entries").getAll()) as unknown as Earlier[]) : [];
+  if (before) made.deleteObjectStore("entries");
   const entries = made.createObjectStore("entries", { keyPath: "order", autoIncrement: true });
   entries.createIndex("recording", "recording");
-  for (const { recording, page, tab, sequence, entry } of rows) {
-    await entries.add({ recording, page, tab, entries: [{ sequence, entry }] });
-  }
+  for (const row of rows) await entries.add(batchOf(row));
+}
+
+/** The first version had a row for each entry, the first two told looks as objects. */
+function batchOf({ recording, page, tab, ...row }: Earlier): Batch {
+  const entries = "entries" in row ? row.entries : [row];
+  return { recording, page, tab, entries: entries.map(({ sequence, entry }) => ({ sequence, entry: asText(entry) })) };
+}
+
+function asText(entry: Entry | EarlierLook): Entry {
+  if (!("observation" in entry)) return entry;
+  const { observation, ...rest } = entry;
+  return { ...rest, look: JSON.stringify(observation) };
 }
 
 /** Store what a page wrote; twice is harmless. Throws when the disk is full. */

@@ -26,8 +26,8 @@ export interface Pending {
   startedAt: number;
 }
 
-/** Why nothing is delivered at the moment, or that all is well. */
-export type Trouble = "none" | "offline" | "unpaired" | "revoked" | "consent" | "slow-down" | "server" | "storage-full";
+/** Why nothing is delivered at the moment, that pairing failed, or that all is well. */
+export type Trouble = "none" | "offline" | "unpaired" | "pairing" | "revoked" | "consent" | "slow-down" | "server" | "storage-full";
 
 export interface Stored {
   service: string;
