@@ -14,6 +14,12 @@ from random import Random
 from string import ascii_letters, digits
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
+
+BEGINNING = 6
+"""Bytes by which the scan knows quickly that something does not stand anywhere."""
+CHUNK = 2**24
 CONSONANTS, VOWELS = "bcdfghjklmnprstvwxz", "aeiou"
 
 
@@ -185,7 +191,38 @@ def forms(secret: str) -> Iterator[bytes]:
 
 def found(secrets: list[str], data: bytes) -> list[str]:
     """The secrets that stand in the data in any form."""
-    return [secret for secret in secrets if any(form in data for form in forms(secret))]
+    every = {secret: set(forms(secret)) for secret in secrets}
+    # Looking for each form alone takes most of an hour for 10,000 secrets in what a browser keeps.
+    begun = beginnings({form[:BEGINNING] for all_of in every.values() for form in all_of}, data)
+    return [
+        secret
+        for secret, all_of in every.items()
+        if any(form[:BEGINNING] in begun and form in data for form in all_of)
+    ]
+
+
+def beginnings(wanted: set[bytes], data: bytes) -> set[bytes]:
+    """Those of short pieces of bytes that stand in the data; all that are too short to tell."""
+    numbers = {int.from_bytes(each): each for each in wanted if len(each) == BEGINNING}
+    left = np.array(sorted(numbers), dtype=np.uint64)
+    marked = np.zeros(2**24, dtype=bool)
+    marked[_mark(left)] = True
+    there = {each for each in wanted if len(each) < BEGINNING}
+    for start in range(0, len(data), CHUNK):
+        piece = np.frombuffer(data[start : start + CHUNK + BEGINNING - 1], dtype=np.uint8)
+        places = max(len(piece) - BEGINNING + 1, 0)
+        windows = np.zeros(places, dtype=np.uint64)
+        for offset in range(BEGINNING):
+            windows = (windows << np.uint64(8)) | piece[offset : offset + places]
+        # Few windows share a mark with a piece that is wanted; sorting all takes minutes.
+        hit = np.isin(left, windows[marked[_mark(windows)]])
+        there |= {numbers[int(each)] for each in left[hit]}
+        left = left[~hit]
+    return there
+
+
+def _mark(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (numbers * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
 
 
 def unpacked(data: bytes) -> bytes:
