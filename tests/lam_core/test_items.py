@@ -11,7 +11,7 @@ from lam_core.words import tokens_of
 from tests.lam_core.demonstrations import button, element, page
 
 
-def posts(*names: str, submit: bool = True) -> list[dict]:
+def posts(*names: str) -> list[dict]:
     """A post for each name: who wrote it, and a button that says the same in all."""
     made = []
     for number, name in enumerate(names):
@@ -21,7 +21,7 @@ def posts(*names: str, submit: bool = True) -> list[dict]:
             element("span", place, text=name, box=[0, 60 * number, 80, 20]),
             element("button", place, text="Like", box=[0, 60 * number + 25, 80, 20]),
         ]
-    return [*made, button("Submit", 900)] if submit else made
+    return [*made, button("Submit", 900)]
 
 
 def looked_at(instruction: str, *elements: dict) -> tuple[Page, Items]:
