@@ -11,6 +11,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import expect
 
 from config import embedded, environment
 
@@ -18,6 +19,7 @@ ETHER = 10**18
 # A slow machine is no failure.
 hypothesis_settings.register_profile("untimed", deadline=None)
 hypothesis_settings.load_profile("untimed")
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -108,7 +108,7 @@ def test_what_is_refused_waits_for_its_person_and_holds_up_nobody(sender, fake):
     assert fake.kept == {taken}
     assert status["trouble"] == "none"
     popup = sender.page("popup.html")
-    assert "problem 413" in popup.get_by_role("alert").inner_text()
+    expect(popup.get_by_role("alert")).to_contain_text("problem 413")
     sender.ask("take-back", id=str(refused[0]))
     assert [row["id"] for row in sender.rows("drafts")] == [str(refused[0])]
 

@@ -4,6 +4,7 @@ import json
 from random import Random
 
 import pytest
+from playwright.sync_api import expect
 
 from accounts import tokens
 from accounts.models import ApiToken
@@ -53,7 +54,8 @@ def test_a_recorded_task_is_reviewed_sent_verified_and_paid(
 
     dashboard = paired.context.new_page()
     dashboard.goto(live_server.url + "/work")
-    assert "accepted" in dashboard.get_by_role("row").filter(has_text="enter-text").inner_text()
+    line = dashboard.get_by_role("row").filter(has_text="enter-text")
+    expect(line).to_contain_text("accepted")
 
     row.get_by_role("button", name="Delete enter-text").click()
     row.filter(has_text="deleted").wait_for()

@@ -1,5 +1,7 @@
 """What else people do on the pages, in a real Chromium: withdraw, publish, run, mistype."""
 
+from playwright.sync_api import expect
+
 from accounts.models import Referral, WaitlistEntry
 from contributions.models import State, Workflow
 from marketplace.models import Automation, Use
@@ -45,7 +47,7 @@ def test_verified_work_is_published_and_run_by_somebody_else(new_person, service
     ben.page.get_by_role("heading", name="Your runs").wait_for()
     use = Use.objects.get()
     assert (use.actions, use.outcome, use.price_millipoints) == (2, "succeeded", 2_000)
-    assert ben.page.locator("#use-count").inner_text() == "1"
+    expect(ben.page.locator("#use-count")).to_have_text("1")
     ben.open("/points")
     assert ben.page.locator("#balance").inner_text() == "118"
     ada.open("/points")
@@ -62,9 +64,9 @@ def test_a_policy_that_is_none_says_so_next_to_the_field(new_person):
     person.press("Propose with my wallet")
     field = person.page.get_by_label("Paid actions of one workflow, at most")
     person.page.locator(".field-error").wait_for()
-    assert field.get_attribute("aria-invalid") == "true"
+    expect(field).to_have_attribute("aria-invalid", "true")
     note = person.page.locator(f"[id='{field.get_attribute('aria-describedby')}']")
-    assert "100000" in note.inner_text()
+    expect(note).to_contain_text("100000")
 
 
 def test_a_wallet_that_has_another_account_selected_is_named(new_person, service, browser):
@@ -84,7 +86,7 @@ def test_a_person_invites_another_who_comes_in_by_the_link(new_person):
     assert ada.page.locator("#invites-left").inner_text() == "5"
     ada.press("Make an invite")
     ada.page.get_by_role("row").nth(1).wait_for()
-    assert ada.page.locator("#invites-left").inner_text() == "4"
+    expect(ada.page.locator("#invites-left")).to_have_text("4")
     link = ada.page.get_by_role("row").nth(1).get_by_role("link").inner_text()
     ada.photograph("invites")
 

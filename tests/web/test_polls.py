@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from config.environment import BASE_DIR
 from governance import tasks
@@ -47,8 +48,8 @@ def sign(person) -> None:
     person.sees("Your vote is in.")
 
 
-def own_vote(person) -> str:
-    return person.page.locator("#own").inner_text()
+def sees_own_vote(person, text: str) -> None:
+    expect(person.page.locator("#own")).to_have_text(text)
 
 
 def close(service) -> None:
@@ -82,14 +83,14 @@ def test_a_poll_is_asked_answered_and_recounted(people, service, tmp_path):
     ada.page.locator(".text em", has_text="site").wait_for()
     ada.page.get_by_role("radio", name="Green").check()
     sign(ada)
-    assert own_vote(ada) == "You voted: Green"
+    sees_own_vote(ada, "You voted: Green")
     ben.open(page)
     ben.page.get_by_role("radio", name="Red").check()
     sign(ben)
     # A later vote replaces the first.
     ben.page.get_by_role("radio", name="Green").check()
     sign(ben)
-    assert own_vote(ben) == "You voted: Green"
+    sees_own_vote(ben, "You voted: Green")
     ben.photograph("poll-open")
     # Ada sees it without doing anything.
     ada.page.locator("#voters", has_text="2").wait_for()
@@ -139,7 +140,7 @@ def test_every_way_to_answer_has_its_form(new_person, service, method, answer, s
     ada.page.locator("[role=status].error").first.wait_for()
     answer(ada)
     sign(ada)
-    assert own_vote(ada) == f"You voted: {said}"
+    sees_own_vote(ada, f"You voted: {said}")
     assert PollBallot.objects.get().choice == choice
     ada.photograph(f"poll-{method.lower()}")
     assert ada.problems == []
@@ -154,7 +155,7 @@ def test_a_run_off_is_shown_round_by_round(people, service):
     rank(ben, ["2", "1", ""])
     sign(ben)
     ben.sees("Round by round")
-    assert ben.page.get_by_role("row", name="Blue 0 struck out –").count() == 1
+    expect(ben.page.get_by_role("row", name="Blue 0 struck out –")).to_have_count(1)
     ben.photograph("poll-run-off")
 
 

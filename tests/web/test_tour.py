@@ -4,6 +4,8 @@ What happens on the pages is done on the pages; in between the test does what th
 processes do: settle, close and publish the epoch, follow the chain.
 """
 
+from playwright.sync_api import expect
+
 from contributions.models import Adoption, Kind
 from contributions.policy import policy
 from points import epochs, rewards
@@ -18,7 +20,7 @@ def figure(person, name: str) -> str:
 
 def wait_for_figure(person, name: str, text: str) -> None:
     """The page shows it by itself, once what was sent is final."""
-    person.page.locator(f"#{name}", has_text=text).wait_for()
+    expect(person.page.locator(f"#{name}")).to_have_text(text)
 
 
 def send_and_check_work(ada, ben) -> None:
@@ -60,8 +62,8 @@ def claim_with_own_wallet(ada, service) -> None:
     ada.photograph("points-pending")
     service.follow()
     wait_for_figure(ada, "claimed", "750,000")
-    assert figure(ada, "claimable") == "0"
-    assert ada.page.get_by_role("button", name="Claim with my wallet").count() == 0
+    wait_for_figure(ada, "claimable", "0")
+    expect(ada.page.get_by_role("button", name="Claim with my wallet")).to_have_count(0)
     ada.press("Delegate")
     ada.sees("waiting until it is final")
     service.follow()
