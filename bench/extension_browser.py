@@ -165,7 +165,7 @@ class Extension:
         self._evaluate("values => chrome.storage.local.set(values)", values)
 
     def row(self, store: str, key: str) -> Any:
-        """A row of one of its tables."""
+        """A row of one of its tables, with the workflow that is packed in it."""
         return self._evaluate(READ_ROW, [store, key])
 
     @contextmanager
@@ -205,7 +205,10 @@ READ_ROW = """async ([store, key]) => {
   const database = await done(indexedDB.open("action-model"));
   const row = await done(database.transaction(store).objectStore(store).get(key));
   database.close();
-  return row;
+  if (!row?.body) return row;
+  const { body, ...rest } = row;
+  const stream = new Blob([body]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return { ...rest, ...(await new Response(stream).json()) };
 }"""
 
 

@@ -41,7 +41,7 @@ EPISODE_SEED = "bench"
 waits after typing (docs/LOG.md)."""
 
 IMPROVED = "improved"
-IMPROVED_SEED = "reward-trained"
+IMPROVED_SEED = "reward-trained-3"
 """Of the episodes by which self-training is judged: seen by nobody before it was done."""
 
 ROUNDS = (3, 10, 25, 50, 100, 200)
@@ -59,25 +59,24 @@ FAMILIES = {
 
 WEAK = (
     "book-flight-nodelay",
+    "choose-list",
     "click-checkboxes-soft",
     "click-menu",
     "click-pie",
     "click-scroll-list",
-    "click-tab-2-hard",
     "click-widget",
     "count-shape",
     "email-inbox",
     "email-inbox-forward-nl-turk",
     "email-inbox-nl-turk",
+    "enter-password",
+    "enter-time",
+    "login-user",
     "login-user-popup",
     "multi-layouts",
-    "multi-orderings",
-    "social-media",
-    "social-media-all",
-    "social-media-some",
+    "search-engine",
     "tic-tac-toe",
     "use-autocomplete",
-    "use-spinner",
 )
 """Tasks done in less than 95 of 100 episodes by releases of demonstrations alone: what
 self-training tries to improve."""

@@ -28,12 +28,15 @@ function record(): void {
   const sender = new Sender(page, leave);
   const recorder = new Recorder(page, (entry) => sender.add(entry));
 
+  // A page that is recorded again and again keeps nothing of the times before.
+  const left = new AbortController();
   let deaf = (): void => undefined;
 
   function leave(): void {
     recorder.stop();
     sender.drop();
     deaf();
+    left.abort();
     here.actionModelRecorder = false;
   }
 
@@ -72,16 +75,19 @@ function record(): void {
     leave();
   });
   recorder.start();
-  addEventListener("pagehide", () => {
+  const { signal } = left;
+  const leaving = () => {
     recorder.finish();
     sender.flush();
-  });
+  };
+  addEventListener("pagehide", leaving, { signal });
   // The last that a page is sure to hear before it may be discarded.
-  document.addEventListener("visibilitychange", () => {
+  const hiding = () => {
     if (document.visibilityState !== "hidden") return;
     recorder.hide();
     void sender.send();
-  });
+  };
+  document.addEventListener("visibilitychange", hiding, { signal });
   deaf = listen();
 }
 

@@ -29,6 +29,7 @@ from config.environment import BASE_DIR
 from lam_core.samples import record
 from lam_core.schema import Workflow, parse_workflow
 from tests.extension.sites import Site
+from tests.extension.stores import READ_STORE
 from tests.web import conftest as web
 from tests.web.conftest import FLAGS, TIMEOUT_MILLISECONDS, forward
 
@@ -117,7 +118,7 @@ class Extended:
         self.remember(consent={"agreedAt": 1, "pointer": pointer})
 
     def rows(self, store: str) -> list[Any]:
-        """Everything in one of the extension's tables."""
+        """Everything in one of the extension's tables, unpacked."""
         return self.panel.evaluate(READ_STORE, store)
 
     def entries(self) -> list[Any]:
@@ -180,19 +181,6 @@ def _command(process: Path) -> bytes:
         return (process / "cmdline").read_bytes()
     except OSError:
         return b""
-
-
-READ_STORE = """async name => {
-  const open = indexedDB.open("action-model");
-  const database = await new Promise((resolve, reject) => {
-    open.onsuccess = () => resolve(open.result);
-    open.onerror = () => reject(open.error);
-  });
-  const rows = database.transaction(name).objectStore(name).getAll();
-  const found = await new Promise((resolve) => { rows.onsuccess = () => resolve(rows.result); });
-  database.close();
-  return found;
-}"""
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.extension.stores import UNPACK
+
 
 @pytest.fixture
 def recorded(extended, site):
@@ -198,15 +200,17 @@ SHIFT_CLOCK = """async ([page, milliseconds]) => {
   const done = (request) => new Promise((resolve) => {
     request.onsuccess = () => resolve(request.result);
   });
+  const unpack = UNPACK;
   const database = await done(indexedDB.open("action-model"));
-  const store = database.transaction("entries", "readwrite").objectStore("entries");
-  for (const row of await done(store.getAll())) {
+  const store = () => database.transaction("entries", "readwrite").objectStore("entries");
+  for (const { packed, ...row } of await done(store().getAll())) {
     if (row.page !== page) continue;
-    for (const { entry } of row.entries) entry.at += milliseconds;
-    await done(store.put(row));
+    const entries = packed ? await unpack(packed) : row.entries;
+    for (const { entry } of entries) entry.at += milliseconds;
+    await done(store().put({ ...row, entries }));
   }
   database.close();
-}"""
+}""".replace("UNPACK", UNPACK)
 
 
 @pytest.mark.parametrize("hours", [-3, 5], ids=["set back", "set forward"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from playwright.sync_api import expect
 
 from config.environment import BASE_DIR
 from contributions import blocklist
@@ -203,7 +204,7 @@ def test_what_a_page_said_is_shown_as_text_never_as_markup(extended):
     assert page.locator("img").count() == 0
 
 
-def test_titles_of_frames_are_told_and_can_be_hidden(extended):
+def test_titles_and_addresses_of_frames_are_told_and_can_be_hidden(extended):
     draft = fill(extended)
     document = workflow_document(id=draft)
     page = {"origin": "http://shop.test", "path": "/basket", "title": "Basket"}
@@ -219,3 +220,7 @@ def test_titles_of_frames_are_told_and_can_be_hidden(extended):
     (row,) = [row for row in extended.rows("drafts") if row["id"] == draft]
     (frame,) = row["workflow"]["observations"][0]["frames"]
     assert frame["page"] == {**page, "title": "******"}
+    review.get_by_role("button", name="Hide “http://shop.test/basket”").click()
+    expect(review.locator("#pages")).not_to_contain_text("shop.test")
+    (row,) = [row for row in extended.rows("drafts") if row["id"] == draft]
+    assert "shop.test" not in json.dumps(row["workflow"])

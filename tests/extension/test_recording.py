@@ -235,6 +235,32 @@ def test_what_a_page_hands_over_twice_is_told_once(extended, shop):
     assert actions(extended.stop()) == ["click"]
 
 
+def test_a_page_recorded_again_and_again_keeps_nothing_of_the_times_before(extended, shop):
+    extended.agree()
+    page = extended.context.new_page()
+    page.goto(shop.url)
+
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def listeners() -> float:
+        session.send("HeapProfiler.collectGarbage")
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return {each["name"]: each["value"] for each in metrics}["JSEventListeners"]
+
+    def record() -> None:
+        extended.start()
+        page.click("#go")
+        extended.stop()
+
+    record()
+    extended.panel.wait_for_timeout(500)
+    once = listeners()
+    for _ in range(3):
+        record()
+    extended.wait_for(lambda: listeners() <= once)
+
+
 def test_several_tabs_and_addresses_are_told_in_order(extended, shop):
     shop.pages["/second"] = FORM.replace("Order form", "Second form")
     extended.agree()

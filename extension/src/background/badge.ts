@@ -1,5 +1,5 @@
 // The always visible state: a badge on the extension's button, and its title in words.
-import { database } from "../storage/db";
+import { outgoing } from "../storage/db";
 import { stored } from "../storage/settings";
 
 interface Look {
@@ -19,7 +19,7 @@ const LOOKS: Record<"recording" | "paused" | "background" | "trouble" | "off", L
 /** Show what is being done right now. */
 export async function showState(): Promise<void> {
   const { active, trouble } = await stored("active", "trouble");
-  const refused = (await (await database()).getAll("outbox")).some((row) => row.refusal);
+  const refused = (await outgoing()).some((row) => row.refusal);
   const stuck = trouble === "storage-full";
   const look = LOOKS[stuck ? "trouble" : nameOf(active, trouble !== "none" || refused)];
   await chrome.action.setBadgeText({ text: look.text });

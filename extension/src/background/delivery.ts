@@ -2,7 +2,8 @@
 // answer that never came changes nothing. One workflow leaves the queue only when the service says
 // that it has it.
 import { answer } from "../messages";
-import { arrived, database, queue, type Outgoing } from "../storage/db";
+import { arrived, database, outgoing, queue, takeBack, type Outgoing } from "../storage/db";
+import { pack } from "../storage/packed";
 import { store, stored, type Trouble } from "../storage/settings";
 import type { Workflow } from "../workflow";
 import { showState } from "./badge";
@@ -40,7 +41,7 @@ async function deliver(): Promise<void> {
   for (;;) {
     const next = await due();
     if (!next) break;
-    const reply = await sendPacked("workflows", { workflow: next.workflow });
+    const reply = await sendPacked("workflows", next.body);
     const settled = await settle(next, reply);
     if (!settled) break;
   }
@@ -64,8 +65,7 @@ async function due(): Promise<Outgoing | undefined> {
 }
 
 async function sendable(): Promise<Outgoing[]> {
-  const rows = await (await database()).getAll("outbox");
-  return rows.filter((row) => !row.refusal).sort((left, right) => left.queuedAt - right.queuedAt);
+  return (await outgoing()).filter((row) => !row.refusal).sort((left, right) => left.queuedAt - right.queuedAt);
 }
 
 /** Whether to go on with the next one at once. */
@@ -83,9 +83,8 @@ async function settle(row: Outgoing, reply: Reply): Promise<boolean> {
 }
 
 function sentRow(row: Outgoing, state: string) {
-  const { id, workflow, queuedAt } = row;
-  const base = { id, task: workflow.task.name, steps: workflow.steps.length, queuedAt };
-  return { ...base, sentAt: Date.now(), state, reasons: [], millipoints: 0 };
+  const { id, task, steps, queuedAt } = row;
+  return { id, task, steps, queuedAt, sentAt: Date.now(), state, reasons: [], millipoints: 0 };
 }
 
 /** Answers about this workflow alone: it waits for its person, the others go on. */
@@ -121,19 +120,14 @@ async function wakeLater(): Promise<void> {
 }
 
 async function send({ workflow }: { kind: "send"; workflow: Workflow }): Promise<void> {
-  await queue(workflow);
+  await queue(await pack(workflow));
   await deliverSoon();
 }
 
 /** The person looks again at what the service refused. */
-async function takeBack({ id }: { kind: "take-back"; id: string }): Promise<void> {
-  const transaction = (await database()).transaction(["drafts", "outbox"], "readwrite");
-  const row = await transaction.objectStore("outbox").get(id);
-  if (row) {
-    await transaction.objectStore("outbox").delete(id);
-    await transaction.objectStore("drafts").put({ id, madeAt: Date.now(), workflow: row.workflow });
-  }
-  await transaction.done;
+async function lookAgain({ id }: { kind: "take-back"; id: string }): Promise<void> {
+  const row = (await outgoing()).find((each) => each.id === id);
+  if (row) await takeBack(row);
 }
 
 /** Try at once, whatever was to be waited for. */
@@ -144,7 +138,7 @@ async function retry(): Promise<void> {
 
 export function registerDelivery(): void {
   answer("send", send);
-  answer("take-back", takeBack);
+  answer("take-back", lookAgain);
   answer("retry", retry);
   chrome.alarms.onAlarm.addListener(({ name }) => {
     if (name === ALARM) void deliverSoon();

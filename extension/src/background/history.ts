@@ -1,6 +1,7 @@
 // What became of what was sent: states and points from the service; deleting and exporting.
 import { answer } from "../messages";
-import { database, type Sent } from "../storage/db";
+import { database, drafts, outgoing, type Sent } from "../storage/db";
+import { unpack, type Packed } from "../storage/packed";
 import { call } from "./service";
 
 const PAGE_SIZE = 200;
@@ -84,9 +85,14 @@ async function withdrawAll(): Promise<void> {
 async function exportAll(): Promise<unknown> {
   const reply = await call("GET", "export");
   if (reply.status !== 200 || !reply.body) throw new Error(String(reply.status));
-  const open = await database();
-  const device = { drafts: await open.getAll("drafts"), waiting: await open.getAll("outbox"), sent: await open.getAll("sent") };
+  const sent = await (await database()).getAll("sent");
+  const [made, waiting] = [await drafts(), await outgoing()];
+  const device = { drafts: await Promise.all(made.map(readable)), waiting: await Promise.all(waiting.map(readable)), sent };
   return { service: reply.body, device };
+}
+
+async function readable<Row extends Packed>({ body, ...row }: Row): Promise<object> {
+  return { ...row, workflow: await unpack({ body }) };
 }
 
 export function registerHistory(): void {

@@ -7,6 +7,7 @@ import { blockedCategory } from "../privacy/blocklist";
 import { pageOf, registrableDomain } from "../privacy/address";
 import { redact } from "../privacy/redact";
 import { addEntries, database, entriesOf, recordingsLeft, replaceEntries, type StoredEntry } from "../storage/db";
+import { pack } from "../storage/packed";
 import { store, stored, type Active, type Stored } from "../storage/settings";
 import type { Observation } from "../workflow";
 import { showState } from "./badge";
@@ -87,7 +88,7 @@ export async function finish(active: Active): Promise<string | null> {
   const entries = await entriesOf(active.id);
   if (!entries.length) return null;
   const workflow = assemble(await about(active, entries), entries);
-  await replaceEntries(active.id, workflow && { id: workflow.id, madeAt: Date.now(), workflow });
+  await replaceEntries(active.id, workflow && { ...(await pack(workflow)), madeAt: Date.now() });
   await store({ ending: null });
   return workflow?.id ?? null;
 }

@@ -2,7 +2,7 @@
 import { answer } from "../messages";
 import { blockedCategory } from "../privacy/blocklist";
 import { registrableDomain } from "../privacy/address";
-import { database } from "../storage/db";
+import { drafts, outgoing } from "../storage/db";
 import { stored, type Active, type Trouble } from "../storage/settings";
 
 export interface Status {
@@ -19,18 +19,17 @@ export interface Status {
 
 async function status({ address }: { kind: "status"; address?: string }): Promise<Status> {
   const { consent, token, device, active, trouble } = await stored("consent", "token", "device", "active", "trouble");
-  const open = await database();
-  const outbox = await open.getAll("outbox");
-  const drafts = (await open.getAll("drafts")).sort((left, right) => right.madeAt - left.madeAt);
+  const outbox = await outgoing();
+  const made = (await drafts()).sort((left, right) => right.madeAt - left.madeAt);
   return {
     agreed: consent !== null,
     paired: token !== "" && trouble !== "revoked",
     device,
     active,
     trouble,
-    drafts: drafts.map(({ id, workflow, madeAt }) => ({ id, task: workflow.task.name, steps: workflow.steps.length, madeAt })),
+    drafts: made.map(({ id, task, steps, madeAt }) => ({ id, task, steps, madeAt })),
     waiting: outbox.filter((row) => !row.refusal).length,
-    refused: outbox.filter((row) => row.refusal).map(({ id, workflow, refusal }) => ({ id, task: workflow.task.name, refusal })),
+    refused: outbox.filter((row) => row.refusal).map(({ id, task, refusal }) => ({ id, task, refusal })),
     site: await siteAt(address),
   };
 }

@@ -72,6 +72,7 @@ export class Looker {
     this.observer.disconnect();
     this.changes.stop();
     clearTimeout(this.timer);
+    this.seen = this.kept = null;
   }
 
   /** What a look says may differ although the page is as it was. */

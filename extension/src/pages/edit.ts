@@ -32,14 +32,24 @@ export function withoutText(workflow: Workflow, text: string): Workflow {
     ...(element.id ? { id: hide(element.id) ?? "" } : {}),
     ...(element.classes ? { classes: element.classes.map((name) => hide(name) ?? "") } : {}),
   });
-  const untitled = (page: Page): Page => ({ ...page, title: hide(page.title) ?? "" });
+  const untitled = ofPages(workflow, (page) => ({ ...page, title: hide(page.title) ?? "" }));
+  const observations = untitled.observations.map((observation) => ({ ...observation, elements: observation.elements.map(strip) }));
+  return { ...untitled, observations };
+}
+
+/** Without an address wherever it was recorded: of pages, of frames and of what was gone to. */
+export function withoutAddress(workflow: Workflow, origin: string, path: string): Workflow {
+  const hide = (page: Page): Page => ((page.origin ?? "") === origin && (page.path ?? "") === path ? { ...page, origin: "", path: "" } : page);
+  return ofPages(workflow, hide);
+}
+
+function ofPages(workflow: Workflow, change: (page: Page) => Page): Workflow {
   const observations = workflow.observations.map((observation) => ({
     ...observation,
-    ...(observation.page ? { page: untitled(observation.page) } : {}),
-    ...(observation.frames ? { frames: observation.frames.map((frame) => ({ ...frame, page: frame.page ? untitled(frame.page) : null })) } : {}),
-    elements: observation.elements.map(strip),
+    ...(observation.page ? { page: change(observation.page) } : {}),
+    ...(observation.frames ? { frames: observation.frames.map((frame) => ({ ...frame, page: frame.page ? change(frame.page) : null })) } : {}),
   }));
-  const steps = workflow.steps.map((step) => (step.action === "navigate" ? { ...step, page: untitled(step.page) } : step));
+  const steps = workflow.steps.map((step) => (step.action === "navigate" ? { ...step, page: change(step.page) } : step));
   return { ...workflow, observations, steps };
 }
 

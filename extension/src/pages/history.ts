@@ -15,8 +15,8 @@ const points = (millipoints: number): string =>
 async function show(): Promise<void> {
   const open = await database();
   const sent = (await open.getAll("sent")).sort((left, right) => right.sentAt - left.sentAt);
-  const waiting = await open.getAll("outbox");
-  byId("waiting").textContent = waiting.length ? text("waiting", String(waiting.length)) : "";
+  const waiting = await open.count("outbox");
+  byId("waiting").textContent = waiting ? text("waiting", String(waiting)) : "";
   byId("rows").replaceChildren(...sent.map(row));
   byId("none").hidden = sent.length > 0;
   byId("table").hidden = sent.length === 0;

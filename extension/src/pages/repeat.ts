@@ -6,7 +6,8 @@ import { automationOf, type Automation } from "../repeat/automation";
 import type { Run } from "../repeat/run";
 import { stepText } from "../repeat/words";
 import { missingValues, valuesFrom, type Values } from "../repeat/values";
-import { database } from "../storage/db";
+import { database, drafts, outgoing } from "../storage/db";
+import { unpack } from "../storage/packed";
 import { store, stored } from "../storage/settings";
 import type { Workflow } from "../workflow";
 import { button, byId, make } from "./dom";
@@ -36,10 +37,10 @@ let chosen: Chosen | null = null;
 /** What is on this device, and what was sent: that is fetched back when it is chosen. */
 async function showOwn(): Promise<void> {
   const open = await database();
-  const here = [...(await open.getAll("drafts")), ...(await open.getAll("outbox"))];
+  const here = [...(await drafts()), ...(await outgoing())];
   const sent = await open.getAllFromIndex("sent", "sentAt");
   const rows = [
-    ...here.map(({ workflow }) => row(workflow.task.name, () => choose(own(workflow.task.name, workflow)))),
+    ...here.map((each) => row(each.task, async () => choose(own(each.task, await unpack(each))))),
     ...sent
       .reverse()
       .slice(0, LONGEST_LIST)

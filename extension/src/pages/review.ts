@@ -1,30 +1,34 @@
 // The review: everything that would leave the machine, item by item, with delete.
 import { isMasked } from "../privacy/mask";
 import { ask } from "../messages";
-import { database, type Draft } from "../storage/db";
-import type { Workflow } from "../workflow";
+import { database, draftOf } from "../storage/db";
+import { pack, unpack } from "../storage/packed";
+import type { Page, Workflow } from "../workflow";
 import { button, byId, make } from "./dom";
-import { withoutInstruction, withoutPointer, withoutStep, withoutText } from "./edit";
+import { withoutAddress, withoutInstruction, withoutPointer, withoutStep, withoutText } from "./edit";
 import { localize, text } from "./localize";
 import { stepText, wordsOf } from "./words";
 
 localize(document);
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
-let draft: Draft | undefined = await (await database()).get("drafts", id);
+const draft = await draftOf(id);
+let workflow: Workflow | null = draft ? await unpack(draft) : null;
 
-async function change(workflow: Workflow): Promise<void> {
-  if (!draft) return;
-  draft = { ...draft, workflow };
-  await (await database()).put("drafts", draft);
+async function change(changed: Workflow): Promise<void> {
+  if (!draft || !workflow) return;
+  workflow = changed;
+  await (await database()).put("drafts", { ...draft, ...(await pack(changed)) });
   show();
 }
 
 function show(): void {
-  byId("gone").hidden = draft !== undefined;
-  byId("content").hidden = draft === undefined;
-  if (!draft) return;
-  const { workflow } = draft;
+  byId("gone").hidden = workflow !== null;
+  byId("content").hidden = workflow === null;
+  if (workflow) tell(workflow);
+}
+
+function tell(workflow: Workflow): void {
   byId("task").textContent = workflow.task.name;
   byId("size").textContent = text("size", String(new Blob([JSON.stringify(workflow)]).size));
   byId("instruction").replaceChildren(...instruction(workflow));
@@ -48,10 +52,21 @@ function stepRow(workflow: Workflow, step: Workflow["steps"][number], index: num
   return make("li", {}, stepText(step, workflow), " ", remove);
 }
 
+/** Every page once, whether looked at, held in a frame or gone to. */
 function pages(workflow: Workflow): Node[] {
-  const told = workflow.observations.flatMap(({ page, frames }) => [page, ...(frames ?? []).map((frame) => frame.page)]);
-  const all = told.map((page) => `${page?.origin ?? ""}${page?.path ?? ""} ${page?.title ?? ""}`.trim());
-  return [...new Set(all)].map((page) => make("li", {}, page || text("the_page")));
+  const seen = workflow.observations.flatMap(({ page, frames }) => [page, ...(frames ?? []).map((frame) => frame.page)]);
+  const gone = workflow.steps.map((step) => (step.action === "navigate" ? step.page : null));
+  const told = [...seen, ...gone].filter((page) => page !== null && page !== undefined);
+  return [...new Map(told.map((page) => [JSON.stringify([page.origin, page.path, page.title]), page])).values()].map(pageRow(workflow));
+}
+
+function pageRow(workflow: Workflow): (page: Page) => Node {
+  return ({ origin = "", path = "", title = "" }) => {
+    const address = origin + path;
+    const remove = button(text("hide_text", address), () => change(withoutAddress(workflow, origin, path)), "small");
+    const words = `${address} ${title}`.trim();
+    return make("li", {}, words || text("the_page"), " ", address ? remove : null);
+  };
 }
 
 /** Every text once, those that say something first. */
@@ -68,6 +83,11 @@ function pointer(workflow: Workflow): (Node | string)[] {
   return [text("pointer_samples", String(samples)), " ", button(text("delete_pointer"), () => change(withoutPointer(workflow)), "small")];
 }
 
+function discarded(): void {
+  workflow = null;
+  show();
+}
+
 function sendButtons(workflow: Workflow): Node[] {
   const send = async () => {
     await ask({ kind: "send", workflow });
@@ -75,8 +95,7 @@ function sendButtons(workflow: Workflow): Node[] {
   };
   const discard = async () => {
     await ask({ kind: "discard", id: workflow.id });
-    draft = undefined;
-    show();
+    discarded();
   };
   const sendable = workflow.steps.length > 0;
   return [...(sendable ? [button(text("send"), send, "primary")] : []), button(text("discard"), discard, "danger")];

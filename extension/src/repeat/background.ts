@@ -2,6 +2,7 @@
 // the use of a published automation with the service, once.
 import { answer } from "../messages";
 import { call, problemText, sendPacked } from "../background/service";
+import { gzip } from "../storage/packed";
 import { blockedCategory } from "../privacy/blocklist";
 import { stored } from "../storage/settings";
 import type { Decision, Reply } from "./decide";
@@ -74,7 +75,7 @@ async function decide({ run: id, question }: Of<"repeat-decide">, sender: chrome
   if (!asksModel || run?.id !== id || run.end || tab?.id !== run.tab || tab.incognito) return null;
   if (await blockedCategory(tab.url ?? "")) return null;
   if (!token) return { trouble: chrome.i18n.getMessage("repeat_unreachable") };
-  const { status, body } = await sendPacked("decisions", question);
+  const { status, body } = await sendPacked("decisions", await gzip(question));
   if (status === 200 && body) return { decision: body as Decision };
   return { trouble: problemText(body) || chrome.i18n.getMessage("repeat_unreachable") };
 }

@@ -1,7 +1,8 @@
 // The extension's IndexedDB, shared by the service worker and the extension's own pages.
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction, type StoreNames } from "idb";
 import type { Entry, Numbered, See } from "../capture/entries";
-import type { Observation, Workflow } from "../workflow";
+import type { Observation } from "../workflow";
+import { gunzip, gzip, packed, type Packed, type Unpacked } from "./packed";
 
 const NAME = "action-model";
 const VERSION = 3;
@@ -15,6 +16,9 @@ interface Batch {
   entries: Numbered[];
 }
 
+/** As it is stored: with a look in them, entries are compressed to a tenth and less. */
+type Stored = Batch | (Omit<Batch, "entries"> & { packed: ArrayBuffer });
+
 type EarlierLook = Omit<See, "look"> & { observation: Observation };
 type EarlierEntry = { sequence: number; entry: Entry | EarlierLook };
 type Earlier = Omit<Batch, "entries"> & (EarlierEntry | { entries: EarlierEntry[] });
@@ -26,17 +30,13 @@ export interface StoredEntry extends Numbered {
 }
 
 /** A finished recording that waits for its person to look at it. */
-export interface Draft {
-  id: string;
+export interface Draft extends Packed {
   madeAt: number;
-  workflow: Workflow;
 }
 
 /** A workflow on its way to the service. */
-export interface Outgoing {
-  id: string;
+export interface Outgoing extends Packed {
   queuedAt: number;
-  workflow: Workflow;
   attempts: number;
   /** What the service has against it; such a workflow waits for its person. */
   refusal: string;
@@ -57,11 +57,11 @@ export interface Sent {
 interface Schema extends DBSchema {
   entries: {
     key: number;
-    value: Batch;
+    value: Stored;
     indexes: { recording: string };
   };
-  drafts: { key: string; value: Draft };
-  outbox: { key: string; value: Outgoing };
+  drafts: { key: string; value: Draft | Unpacked<Draft> };
+  outbox: { key: string; value: Outgoing | Unpacked<Outgoing> };
   sent: { key: string; value: Sent; indexes: { sentAt: number } };
 }
 
@@ -110,15 +110,27 @@ function asText(entry: Entry | EarlierLook): Entry {
 
 /** Store what a page wrote; twice is harmless. Throws when the disk is full. */
 export async function addEntries(batch: Batch): Promise<void> {
-  await (await database()).add("entries", batch);
+  const row = await stored(batch);
+  await (await database()).add("entries", row);
+}
+
+async function stored({ entries, ...rest }: Batch): Promise<Stored> {
+  const looks = entries.some(({ entry }) => entry.kind === "see");
+  return looks ? { ...rest, packed: await gzip(entries) } : { ...rest, entries };
+}
+
+async function entriesIn(row: Stored): Promise<Numbered[]> {
+  return "packed" in row ? gunzip<Numbered[]>(row.packed) : row.entries;
 }
 
 /** The entries of a recording in the order they came, each once. */
 export async function entriesOf(recording: string): Promise<StoredEntry[]> {
-  const batches = await (await database()).getAllFromIndex("entries", "recording", recording);
-  const entries = batches
-    .sort((left, right) => left.order! - right.order!)
-    .flatMap(({ page, tab, entries }) => entries.map((each) => ({ page, tab, ...each })));
+  const rows = await (await database()).getAllFromIndex("entries", "recording", recording);
+  const entries: StoredEntry[] = [];
+  for (const row of rows.sort((left, right) => left.order! - right.order!)) {
+    const { page, tab } = row;
+    for (const each of await entriesIn(row)) entries.push({ page, tab, ...each });
+  }
   return [...new Map(entries.map((each) => [`${each.page}/${each.sequence}`, each])).values()];
 }
 
@@ -139,12 +151,35 @@ export async function replaceEntries(recording: string, draft: Draft | null): Pr
   await transaction.done;
 }
 
+/** The recordings that wait for their person, in no order. */
+export async function drafts(): Promise<Draft[]> {
+  return Promise.all((await (await database()).getAll("drafts")).map(packed<Draft>));
+}
+
+export async function draftOf(id: string): Promise<Draft | undefined> {
+  const row = await (await database()).get("drafts", id);
+  return row && packed<Draft>(row);
+}
+
+/** What is on its way, in no order. */
+export async function outgoing(): Promise<Outgoing[]> {
+  return Promise.all((await (await database()).getAll("outbox")).map(packed<Outgoing>));
+}
+
 /** In one go: a draft becomes something to be sent. */
-export async function queue(workflow: Workflow): Promise<void> {
+export async function queue(workflow: Packed): Promise<void> {
   const transaction = (await database()).transaction(["drafts", "outbox"], "readwrite");
   await transaction.objectStore("drafts").delete(workflow.id);
-  const row = { id: workflow.id, queuedAt: Date.now(), workflow, attempts: 0, refusal: "" };
-  await transaction.objectStore("outbox").put(row);
+  await transaction.objectStore("outbox").put({ ...workflow, queuedAt: Date.now(), attempts: 0, refusal: "" });
+  await transaction.done;
+}
+
+/** In one go: what was to be sent is a draft again. */
+export async function takeBack(row: Outgoing): Promise<void> {
+  const { id, task, steps, body } = row;
+  const transaction = (await database()).transaction(["drafts", "outbox"], "readwrite");
+  await transaction.objectStore("outbox").delete(id);
+  await transaction.objectStore("drafts").put({ id, task, steps, body, madeAt: Date.now() });
   await transaction.done;
 }
 

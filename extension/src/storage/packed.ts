@@ -1,0 +1,42 @@
+// Workflows are kept as they are sent: compressed. As objects they are megabytes, which every
+// process that has to do with the database would copy whenever a list of them is shown.
+import type { Workflow } from "../workflow";
+
+/** A workflow, and what lists tell of it. */
+export interface Packed {
+  id: string;
+  task: string;
+  steps: number;
+  /** `{"workflow": …}` as JSON, compressed with gzip: the body of the request that sends it. */
+  body: ArrayBuffer;
+}
+
+/** How the database had it before version 4. */
+export type Unpacked<Row extends Packed> = Omit<Row, "task" | "steps" | "body"> & { workflow: Workflow };
+
+export async function pack(workflow: Workflow): Promise<Packed> {
+  const { id, task, steps } = workflow;
+  return { id, task: task.name, steps: steps.length, body: await gzip({ workflow }) };
+}
+
+export async function unpack({ body }: Pick<Packed, "body">): Promise<Workflow> {
+  return (await gunzip<{ workflow: Workflow }>(body)).workflow;
+}
+
+/** A row as it is kept now, whenever it was written. */
+export async function packed<Row extends Packed>(row: Row | Unpacked<Row>): Promise<Row> {
+  if (!("workflow" in row)) return row;
+  const { workflow, ...rest } = row;
+  return { ...rest, ...(await pack(workflow)) } as unknown as Row;
+}
+
+/** Any value as compressed JSON. */
+export async function gzip(value: unknown): Promise<ArrayBuffer> {
+  const stream = new Blob([JSON.stringify(value)]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+}
+
+export async function gunzip<Value>(bytes: ArrayBuffer): Promise<Value> {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return (await new Response(stream).json()) as Value;
+}
