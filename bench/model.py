@@ -281,7 +281,10 @@ def _demonstrations(bench: Bench, options: argparse.Namespace) -> list[Figure]:
     summaries = [bench.found(name).summary()["model"] for name in judged]
     episodes = sum(summary["episodes"] for summary in summaries)
     manifests = [load_release(bench.state / name).manifest for name in judged]
-    minutes = [m["metrics"].get("training_cpu_seconds", 0) / 60 for m in manifests]
+    minutes = [
+        sum(m["metrics"].get(f"{part}_cpu_seconds", 0) for part in ("training", "doubt")) / 60
+        for m in manifests
+    ]
     return [
         figure(
             f"demonstrations only, {len(judged)} training seeds ({episodes} episodes)",

@@ -37,7 +37,8 @@ class Sampler:
         self._lengths = data.rows["tokens"] + data.rows["nodes"]
         # By name: the order in which tasks first appear is no property of the data.
         order = sorted(range(len(data.tasks)), key=data.tasks.__getitem__)
-        self._tasks = [np.flatnonzero(data.rows["task"] == task) for task in order]
+        decided = data.decided
+        self._tasks = [decided[data.rows["task"][decided] == task] for task in order]
         self._tasks = [examples for examples in self._tasks if len(examples)]
         weights = np.sqrt(np.array([len(examples) for examples in self._tasks], np.float64))
         self._weights = weights / weights.sum()

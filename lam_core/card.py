@@ -13,8 +13,8 @@ CARD = "MODEL_CARD.md"
 EVALUATION = "evaluation.json"
 
 _LIMITS = """\
-- It has learned from small pages with English instructions. On pages of other kinds it is often \
-unsure; `act` then stops and says so.
+- It has learned from small pages with English instructions. On pages of other kinds, and where \
+nothing of what is asked for is there, it is mostly unsure; `act` then stops and says so.
 - It reads structure, text, geometry and colours. It does not see pictures, and nothing inside a \
 canvas.
 - It types words of the instruction or of the given values, nothing of its own: it cannot compute, \
@@ -56,7 +56,9 @@ def card(
         "pointer or scrolling caused, and no typed characters.",
         "## Training\n\n"
         f"Behaviour cloning{_beyond(manifest)}: {config['steps']:,} steps of {config['batch']} "
-        f"decisions, seed {config['seed']}, on {made_on['processor'] or made_on['machine']} with "
+        f"decisions, seed {config['seed']}, then how sure to be, from the same pages with what was "
+        "asked for taken out and from plain requests for what they show, on "
+        f"{made_on['processor'] or made_on['machine']} with "
         f"{made_on['threads']} thread(s) of torch {made_on['torch']}."
         + ("\n\n![Training curve](curve.svg)" if curve else ""),
         "## Figures\n\n" + _figures(evaluation),
@@ -104,7 +106,13 @@ def _figures(evaluation: dict[str, Any] | None) -> str:
 
 def _cost(manifest: dict[str, Any], evaluation: dict[str, Any] | None) -> str:
     seconds = manifest["metrics"].get("training_cpu_seconds")
-    parts = [f"Training took {seconds / 60:.1f} CPU minutes."] if seconds else []
+    doubt = manifest["metrics"].get("doubt_cpu_seconds", 0)
+    parts = []
+    if seconds:
+        parts.append(
+            f"Training took {(seconds + doubt) / 60:.1f} CPU minutes, {doubt / 60:.1f} of them to "
+            "learn when to doubt."
+        )
     if evaluation and "model" in evaluation:
         parts.append(f"A decision takes {evaluation['model']['decide_ms']:.1f} ms on one thread.")
     return " ".join(parts) or "Not measured."

@@ -16,13 +16,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from lam_core.doubtful import doubtful_of
 from lam_core.examples import Example, examples_of
 from lam_core.features import DENSE, FEATURES_VERSION, HISTORY_AT, Kind
 from lam_core.schema import Workflow
 
 KINDS = len(Kind)
 _FLAT = ("words", "attributes", "dense", "first", "second", "allowed", "correct")
-_PER_EXAMPLE = ("tokens", "nodes", "span", "task", "contributor", "workflow")
+_PER_EXAMPLE = ("tokens", "nodes", "span", "task", "contributor", "workflow", "doubtful")
 
 
 class DataError(ValueError):
@@ -37,7 +38,7 @@ class Dataset:
     `flat`: words and attributes (n, 3) uint16, dense (T, DENSE) float16, first and second (T*T,)
     uint8, allowed (nodes, kinds) bool, correct (k,) int32 as node * kinds + kind.
     `rows`: tokens and nodes (counts), span (2,) or -1, task and contributor (indices into
-    `tasks`, `contributors`), workflow (its number).
+    `tasks`, `contributors`), workflow (its number), doubtful (1 for examples of doubt alone).
     """
 
     flat: dict[str, np.ndarray]
@@ -55,6 +56,16 @@ class Dataset:
         ends = self.ends[name]
         return self.flat[name][ends[example - 1] if example else 0 : ends[example]]
 
+    @property
+    def decided(self) -> np.ndarray:
+        """The examples that are decisions of people (or rewarded ones of a model)."""
+        return np.flatnonzero(self.rows["doubtful"] == 0)
+
+    @property
+    def doubtful(self) -> np.ndarray:
+        """The examples made for doubt alone: nobody ever decided so."""
+        return np.flatnonzero(self.rows["doubtful"])
+
     def digest(self) -> str:
         """SHA-256 over all arrays and names, as `0x` and hexadecimal digits."""
         digest = hashlib.sha256(f"features {FEATURES_VERSION}\n".encode())
@@ -64,7 +75,7 @@ class Dataset:
         for name in _FLAT:
             digest.update(np.ascontiguousarray(self.flat[name]).tobytes())
             digest.update(self.ends[name].astype(np.int64).tobytes())
-        for name in ("tokens", "nodes", "span"):
+        for name in ("tokens", "nodes", "span", "doubtful"):
             digest.update(self.rows[name].astype(np.int64).tobytes())
         return "0x" + digest.hexdigest()
 
@@ -151,6 +162,8 @@ def build(workflows: Iterable[tuple[str, Workflow]]) -> Dataset:
     for number, (contributor, workflow) in enumerate(workflows):
         for example in examples_of(workflow):
             builder.add(example, workflow.task.name, contributor, number)
+        for example in doubtful_of(workflow):
+            builder.add(example, workflow.task.name, contributor, number, doubtful=True)
     return builder.dataset()
 
 
@@ -218,7 +231,15 @@ class _Builder:
         self._tasks: dict[str, int] = {}
         self._contributors: dict[str, int] = {}
 
-    def add(self, example: Example, task: str, contributor: str, workflow: int) -> None:
+    def add(
+        self,
+        example: Example,
+        task: str,
+        contributor: str,
+        workflow: int,
+        *,
+        doubtful: bool = False,
+    ) -> None:
         features = example.features
         parts = {
             "words": features.words,
@@ -238,6 +259,7 @@ class _Builder:
             "task": self._tasks.setdefault(task, len(self._tasks)),
             "contributor": self._contributors.setdefault(contributor, len(self._contributors)),
             "workflow": workflow,
+            "doubtful": int(doubtful),
         }
         for name, value in row.items():
             self._rows[name].append(value)

@@ -24,7 +24,7 @@ PALETTE = ("#ff0000", "#008000", "#0000ff", "#00ffff", "#000000", "#ff00ff", "#f
 """Colours that shapes get whose own colour the recording does not know."""
 
 _BUTTON, _LINK, _TOGGLE, _OPTION = (KINDS.index(k) for k in ("button", "link", "toggle", "option"))
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     words_of(
         "select choose pick enter type click press hit the a an from in into with of as to and on "
         "for list field text box button scroll dropdown option value item submit"
@@ -36,11 +36,22 @@ _FUNCTION_WORDS = frozenset(
 class Example:
     """One decision and its right answers.
 
-    `correct` are (node, Kind) pairs. `span` are the first and last token of the instruction to
-    type or select, None for actions without text.
+    `correct` are (node, Kind) pairs; none where the page holds nothing of what is asked for.
+    `span` are the first and last token of the instruction to type or select, None for actions
+    without text.
     """
 
     features: Features
+    correct: list[tuple[int, Kind]]
+    span: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person decided: on which page, after what, and what else would have been right."""
+
+    page: Page
+    past: tuple[Past, ...]
     correct: list[tuple[int, Kind]]
     span: tuple[int, int] | None
 
@@ -58,6 +69,13 @@ class _Act:
 
 def examples_of(workflow: Workflow) -> Iterator[Example]:
     """The examples a workflow gives; none when it holds nothing the model can do."""
+    instruction = workflow.task.instruction
+    for each in decisions_of(workflow):
+        yield Example(featurise(instruction, each.page, each.past), each.correct, each.span)
+
+
+def decisions_of(workflow: Workflow) -> Iterator[Decided]:
+    """The decisions of a workflow that a model can learn from."""
     observations = _painted(workflow)
     pages = [read(workflow.task.instruction, observation) for observation in observations]
     acts = _acts(workflow, pages)
@@ -67,8 +85,7 @@ def examples_of(workflow: Workflow) -> Iterator[Example]:
         correct = [(page.positions[act.element], act.kind)]
         correct += _exchangeable(acts, position, pages)
         if act.kind is Kind.CLICK or act.kind is Kind.ENTER or act.span is not None:
-            features = featurise(workflow.task.instruction, page, past)
-            yield Example(features, sorted(set(correct)), act.span)
+            yield Decided(page, tuple(past), sorted(set(correct)), act.span)
         following = acts[position + 1].observation if position + 1 < len(acts) else None
         changed = following != act.observation
         past.append(Past(act.kind, page.observation.elements[act.element], changed, act.text))
@@ -253,7 +270,7 @@ def _nameless_span(tokens: Sequence[Token], page: Page) -> tuple[int, int] | Non
     said = {word for node in page.nodes for word in node.words}
     runs: list[tuple[int, int]] = []
     for index, token in enumerate(tokens):
-        if token.word in said or token.word in _FUNCTION_WORDS or token.word in ".!?":
+        if token.word in said or token.word in FUNCTION_WORDS or token.word in ".!?":
             continue
         if runs and runs[-1][1] == index - 1:
             runs[-1] = (runs[-1][0], index)

@@ -23,7 +23,7 @@ from lam_core.observation import Element, Observation, State
 from lam_core.relations import MATCHES, Codes, Match, match_matrix, relations
 from lam_core.words import Token, buckets_of, tokens_of
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 """Raised when arrays change their meaning; a release says with which it was trained."""
 
 
@@ -82,6 +82,11 @@ _ITEM_AT = _NUMBERS_AT + _NUMBERS
 HISTORY_AT = _ITEM_AT + _ITEM
 """From here to the end, and in the page's own part, stands what the history says."""
 _TOUCHED_AT = HISTORY_AT + _HISTORY
+WORDS_SAID = slice(_WORD_AT, _LOOK_AT)
+"""What is known of a word of the instruction, and whether any node says it."""
+NODE_KIND = slice(_LOOK_AT + 8, _LOOK_AT + 8 + len(KINDS))
+NODE_SAYS = slice(_MATCHING_AT, _NUMBERS_AT)
+"""How much of the instruction a node says."""
 DENSE = _TOUCHED_AT + _TOUCHED
 
 

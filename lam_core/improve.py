@@ -143,7 +143,8 @@ class Improvement:
         return control
 
     def _mixed(self, own: list[Dataset]) -> Dataset:
-        recorded = [self.data.of_tasks([t]) for t in self.tasks if t in self.data.tasks]
+        decisions = self.data.select(self.data.decided)
+        recorded = [decisions.of_tasks([t]) for t in self.tasks if t in self.data.tasks]
         parts = balanced(recorded, self.plan.weight) + balanced(own, self.plan.weight)
         return concatenate([self.data, *parts])
 

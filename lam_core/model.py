@@ -1,7 +1,8 @@
 """The model: a small transformer over the page, the words of the instruction and the nodes.
 
 Attention is biased by what is known of each pair of tokens (lam_core/relations.py). One softmax
-chooses the node and what to do with it; two pointers choose the words to type.
+chooses the node and what to do with it; two pointers choose the words to type. How far all that is
+to be doubted on a page, a head of its own says (lam_core/doubt.py).
 """
 
 from dataclasses import asdict, dataclass
@@ -11,12 +12,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lam_core.features import DENSE, Kind
+from lam_core.features import DENSE, NODE_KIND, NODE_SAYS, WORDS_SAID, Kind
 from lam_core.relations import FIRST_CODES, SECOND_CODES
 from lam_core.words import BUCKETS
 
 NEVER = -1e9
 KINDS = len(Kind)
+DOUBT = "doubt."
+"""What the names of the parameters begin with that are learned last, with all others fixed."""
+_SAID = len(range(*WORDS_SAID.indices(DENSE)))
+_NODE = len(range(*NODE_KIND.indices(DENSE))) + len(range(*NODE_SAYS.indices(DENSE)))
+PLAIN = 1 + KINDS + 2 * _SAID + 2 * _NODE
+"""Of the evidence for doubt, what means the same on any page, like those trained on or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,10 @@ class ActionModel(nn.Module):
         self.ask = nn.Linear(width, 2 * width)
         self.answer = nn.Linear(width, 2 * width)
         self._initialise()
+        # After everything else, whose first weights are then what they are without it.
+        self.doubt = nn.Sequential(
+            nn.Linear(3 * width + PLAIN, width), nn.GELU(), nn.Linear(width, 1)
+        )
 
     def _initialise(self) -> None:
         nn.init.normal_(self.embedding.weight, std=0.3)
@@ -144,6 +155,42 @@ class ActionModel(nn.Module):
         scores = (asked * answers.transpose(1, 2)).sum(-1) * width**-0.5
         absent = torch.arange(words, device=hidden.device)[None] >= batch.words[:, None]
         return scores.masked_fill(absent[:, None], NEVER).log_softmax(-1)
+
+    def evidence(self, output: Output, batch: Batch) -> Tensor:
+        """What doubt is judged by, (B, PLAIN + 3 * width).
+
+        First the likeliest action's probability and kind, what is known of the words, and what
+        kind the likeliest node and any node is and how much it says of the instruction; then the
+        hidden state of the page, of the likeliest node, and of all nodes where it is strongest.
+        """
+        hidden, count = output.hidden, len(output.hidden)
+        rows = torch.arange(count, device=hidden.device)
+        places = torch.arange(hidden.shape[1], device=hidden.device)[None]
+        words = (places > 0) & (places <= batch.words[:, None])
+        nodes = batch.present & (places > batch.words[:, None])
+        chances, best = output.actions.flatten(1).max(-1)
+        at = 1 + batch.words + best // KINDS
+        said = batch.dense[..., WORDS_SAID] * words[..., None]
+        seen = torch.cat([batch.dense[..., NODE_KIND], batch.dense[..., NODE_SAYS]], -1)
+        strongest = hidden.masked_fill(~nodes[..., None], NEVER).amax(1)
+        return torch.cat(
+            [
+                chances.exp()[:, None],
+                functional.one_hot(best % KINDS, KINDS),
+                said.amax(1),
+                said.sum(1) / batch.words.clamp(min=1)[:, None],
+                seen[rows, at],
+                (seen * nodes[..., None]).amax(1),
+                hidden[:, 0],
+                hidden[rows, at],
+                strongest,
+            ],
+            -1,
+        )
+
+    def doubts(self, output: Output, batch: Batch) -> Tensor:
+        """The probability (B,) that the likeliest action is not what is asked for."""
+        return self.doubt(self.evidence(output, batch)).squeeze(-1).sigmoid()
 
     def _entered(self, batch: Batch) -> Tensor:
         count, length = batch.present.shape

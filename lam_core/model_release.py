@@ -19,6 +19,7 @@ from safetensors.torch import load as load_tensors
 
 from lam_core.canonical import content_hash
 from lam_core.dataset import Dataset, write_atomically
+from lam_core.doubt import learn_to_doubt
 from lam_core.features import FEATURES_VERSION
 from lam_core.model import ActionModel, make, parameters_of, shape_of
 from lam_core.training import Config, Progress, Report, Trainer
@@ -99,10 +100,13 @@ def write_release(
     metrics: dict[str, Any],
     recorded: Dataset | None = None,
 ) -> dict[str, Any]:
-    """Write weights and manifest; returns the manifest.
+    """Learn to doubt, write weights and manifest; returns the manifest.
 
     `recorded` is what people recorded, each recording once, where `data` holds other than that.
     """
+    started = time.process_time()
+    learn_to_doubt(trainer.model, data, trainer.config)
+    metrics = {**metrics, "doubt_cpu_seconds": round(time.process_time() - started)}
     weights = trainer.weights()
     manifest = manifest_of(
         weights=weights,
@@ -137,7 +141,7 @@ def manifest_of(
         "code": code_digest(),
     }
     counts = {
-        "examples": len(recorded),
+        "examples": len(recorded.decided),
         "workflows": len(set(recorded.rows["workflow"].tolist())),
         "contributors": len(set(recorded.rows["contributor"].tolist())),
         "tasks": sorted({recorded.tasks[task] for task in recorded.rows["task"]}),
@@ -180,7 +184,10 @@ def made_on() -> dict[str, Any]:
 def code_digest() -> str:
     """Digest of the modules that turn workflows into weights."""
     folder = Path(__file__).parent
-    names = "words graphics nodes relations features examples dataset batches model training"
+    names = (
+        "words graphics nodes items relations features examples doubtful dataset batches model "
+        "training doubt"
+    )
     digest = hashlib.sha256()
     for name in names.split(" "):
         digest.update((folder / f"{name}.py").read_bytes())

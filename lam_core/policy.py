@@ -36,7 +36,10 @@ _TOGGLE, _OPTION = NODE_KINDS.index("toggle"), NODE_KINDS.index("option")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the model would do: its probability, the node (by position) and the words to type."""
+    """What the model would do: the node (by position) and the words to type.
+
+    `chance` is the model's probability of it, less what is to be doubted on this page.
+    """
 
     chance: float
     position: int
@@ -90,6 +93,7 @@ class ModelPolicy:
         batch = single(features)
         with torch.inference_mode():
             output = self._model(batch)
+            trusted = 1 - float(self._model.doubts(output, batch))
             scores = output.actions[0].flatten()
             ranked = self._drawn(scores).argsort(descending=True)
             for flat in ranked.tolist():
@@ -104,7 +108,7 @@ class ModelPolicy:
                     batch.node = torch.tensor([position])
                     chances = self._drawn(self._model.pointers(output, batch)[0])
                     text = _spanned(instruction, features, chances)
-                chance = float(scores[flat].exp())
+                chance = trusted * float(scores[flat].exp())
                 yield Choice(chance, position, Kind(kind), text)
 
     def _drawn(self, scores: torch.Tensor) -> torch.Tensor:

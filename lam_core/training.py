@@ -142,10 +142,13 @@ class Trainer:
         if start is not None:
             self.model.load_state_dict(start)
         self.model.to(self.device)
+        # What doubts is learned after the steps, and none of them changes it (lam_core/doubt.py).
+        for parameter in self.model.doubt.parameters():
+            parameter.requires_grad_(False)
         self._optimiser = torch.optim.AdamW(
             _groups(self.model), lr=1.0, betas=BETAS, foreach=False, fused=False
         )
-        self._parameters = list(self.model.parameters())
+        self._parameters = [p for p in self.model.parameters() if p.requires_grad]
         self._rank, self._ranks = _place()
         self.step = 0
         self._pool_stage = -1
@@ -365,8 +368,9 @@ def _place() -> tuple[int, int]:
 
 def _groups(model: ActionModel) -> list[dict[str, Any]]:
     """Matrices decay; biases, norms and tables do not."""
-    decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "bias" not in n]
-    rest = [p for n, p in model.named_parameters() if not (p.dim() > 1 and "bias" not in n)]
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    decayed = [p for n, p in named if p.dim() > 1 and "bias" not in n]
+    rest = [p for n, p in named if not (p.dim() > 1 and "bias" not in n)]
     return [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
 
 

@@ -157,12 +157,13 @@ def test_only_by_choice_is_it_asked_and_unsure_or_away_it_stops(paired, site, as
     site.pages["/"] = "<title>Form</title><button>Submit</button>"
     page = paired.context.new_page()
     page.goto(site.url)
-    paired.start("order", "Press Like.")
+    paired.start("order", "Press Submit.")
     page.get_by_role("button").click()
     assert paired.stop() is not None
     page.close()
-    alike = 40 * "<p><button onclick='document.title = 1'>Like</button>"
-    tab, repeat = choose(paired, site, f"<title>Many</title>{alike}", "order")
+    others = ("Archive", "Reports", "Print", "Help")
+    buttons = "".join(f"<p><button onclick='document.title = 1'>{each}</button>" for each in others)
+    tab, repeat = choose(paired, site, f"<title>Many</title>{buttons}", "order")
     start(repeat, asks=False)
     assert ended(paired)["how"] == "target-missing"
     assert asked() == []

@@ -71,7 +71,7 @@ def test_rounds_are_kept_and_gone_on_from(tmp_path):
     assert 0 < first.rewarded <= first.attempts <= len(made) * PLAN.attempting.attempts
     assert "click-button: 2 of 2 attempts rewarded" in told
     for arm in (CONTROL, CANDIDATE):
-        assert load_release(tmp_path / arm).manifest["data"]["examples"] == len(data)
+        assert load_release(tmp_path / arm).manifest["data"]["examples"] == len(data.decided)
     assert first.accepted == (first.after > max(first.before, first.control))
     assert first.accepted == (tmp_path / "model.safetensors").exists()
     assert json.loads((tmp_path / RESULT).read_text()) == first.document()
@@ -108,7 +108,7 @@ def test_what_is_reward_trained_says_so_and_can_not_be_forgotten_from(tmp_path):
         "rewarded": 3,
         "tasks": ["click-test"],
     }
-    assert manifest["data"]["examples"] == len(data), "what people recorded"
+    assert manifest["data"]["examples"] == len(data.decided), "what people recorded"
     assert manifest["made_of"]["data"] != data.digest()
     assert "3 of 8 own attempts" in (tmp_path / CARD).read_text()
     somebody = data.contributors[0]

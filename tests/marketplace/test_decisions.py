@@ -87,12 +87,38 @@ def test_text_is_a_span_of_the_instruction():
     assert (then["action"]["kind"], then["action"]["target"]) == ("click", 2)
 
 
-def test_what_it_is_unsure_of_it_does_not_say():
-    alike = page(*(button("Like", 20 * row) for row in range(40)))
-    answer = post(question(instruction="Press Like.", observation=alike)).json()
+OTHERS = [
+    "Open", "Paid", "Late", "Orders", "Customers", "Reports", "Settings", "Help", "Export",
+    "Import", "Print", "Share", "Copy", "Move", "Archive", "Delete", "Rename", "Sort", "Filter",
+    "Next", "Previous", "First", "Last", "Home", "Back", "Forward", "Refresh", "Stop",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("instruction", "words"),
+    [
+        ("Press Like.", ["Like"] * 40),
+        ("Press Submit.", OTHERS),
+        ("Press Submit.", OTHERS[:4]),
+        ("Press Zebra.", OTHERS[:10]),
+        ("Book a flight from Rome to Oslo.", OTHERS),
+    ],
+    ids=["alike", "none of many", "none of four", "none of ten", "another page"],
+)
+def test_what_it_is_unsure_of_it_does_not_say(instruction, words):
+    shown = page(*(button(word, 20 * row) for row, word in enumerate(words)))
+    answer = post(question(instruction=instruction, observation=shown)).json()
     assert answer["action"] is None
     assert answer["confidence"] < 0.2
     assert answer["stands_for_step"] is False
+
+
+@pytest.mark.parametrize("word", ["Reports", "Archive", "Next"])
+def test_what_is_there_by_name_it_is_sure_of(word):
+    shown = page(*(button(each, 20 * row) for row, each in enumerate(OTHERS)))
+    answer = post(question(instruction=f"Press {word}.", observation=shown)).json()
+    assert answer["action"]["target"] == 1 + OTHERS.index(word)
+    assert answer["confidence"] > 0.5
 
 
 @pytest.mark.parametrize("elements", [[], [element("input", parent=-1, private=True)]])
