@@ -112,7 +112,7 @@ def test_what_is_reward_trained_says_so_and_can_not_be_forgotten_from(tmp_path):
     assert manifest["made_of"]["data"] != data.digest()
     assert "3 of 8 own attempts" in (tmp_path / CARD).read_text()
     somebody = data.contributors[0]
-    assert affected(somebody, tmp_path) == {"lam-3-improved": True}
+    assert affected(somebody, tmp_path) == {f"{default_release().name}-improved": True}
     with pytest.raises(TrainingError, match="forget in that one"):
         unlearn(data, contributor=somebody, trained=tmp_path, out=tmp_path / "without")
 

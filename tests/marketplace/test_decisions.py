@@ -100,7 +100,7 @@ OTHERS = [
         ("Press Like.", ["Like"] * 40),
         ("Press Submit.", OTHERS),
         ("Press Submit.", OTHERS[:4]),
-        ("Press Zebra.", OTHERS[:10]),
+        ("Press Submit.", OTHERS[:10]),
         ("Book a flight from Rome to Oslo.", OTHERS),
     ],
     ids=["alike", "none of many", "none of four", "none of ten", "another page"],

@@ -27,7 +27,7 @@ export async function unpack({ body }: Pick<Packed, "body">): Promise<Workflow> 
 export async function packed<Row extends Packed>(row: Row | Unpacked<Row>): Promise<Row> {
   if (!("workflow" in row)) return row;
   const { workflow, ...rest } = row;
-  return { ...rest, ...(await pack(workflow)) } as unknown as Row;
+  return { ...(await pack(workflow)), ...rest } as unknown as Row;
 }
 
 /** Any value as compressed JSON. */
